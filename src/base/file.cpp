@@ -1,0 +1,159 @@
+#include "base/file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace isomerge {
+namespace {
+
+std::string reason(int error) { return std::strerror(error); }
+
+int open_for_reading(const std::filesystem::path& path, uint64_t* size) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    throw input_error(fmt::format("{}: cannot open: {}", path.string(), reason(errno)));
+  }
+  struct stat info {};
+  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+    ::close(descriptor);
+    throw input_error(fmt::format("{}: not a regular file", path.string()));
+  }
+  *size = static_cast<uint64_t>(info.st_size);
+  return descriptor;
+}
+
+}  // namespace
+
+InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
+  descriptor_ = open_for_reading(path_, &size_);
+}
+
+InputFile::InputFile(InputFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      size_(other.size_) {}
+
+InputFile::~InputFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void InputFile::read_at(uint64_t offset, void* out, size_t bytes) const {
+  auto* target = static_cast<std::byte*>(out);
+  while (bytes > 0) {
+    const ssize_t got = ::pread(descriptor_, target, bytes, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      throw machine_error(fmt::format("{}: reading at byte {}: {}", path_.string(),
+                                      with_commas(offset), reason(errno)));
+    }
+    if (got == 0) {
+      throw input_error(
+          fmt::format("{}: ends at byte {}, expected {} bytes more; did it change "
+                      "while it was read?",
+                      path_.string(), with_commas(offset), with_commas(bytes)));
+    }
+    target += got;
+    offset += static_cast<uint64_t>(got);
+    bytes -= static_cast<size_t>(got);
+  }
+}
+
+MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
+  uint64_t size = 0;
+  const int descriptor = open_for_reading(path_, &size);
+  size_ = static_cast<size_t>(size);
+  if (size_ > 0) {
+    void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    if (data == MAP_FAILED) {
+      const int error = errno;
+      ::close(descriptor);
+      throw machine_error(fmt::format("{}: cannot map: {}", path_.string(), reason(error)));
+    }
+    data_ = static_cast<const std::byte*>(data);
+  }
+  ::close(descriptor);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  // The process id keeps several machines' or shards' temporaries in one folder apart.
+  temporary_ = path_.parent_path() /
+               fmt::format(".{}.{}.part", path_.filename().string(), static_cast<int>(::getpid()));
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    throw input_error(fmt::format("{}: cannot write: {}", path_.string(), reason(errno)));
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail(const char* doing) const {
+  throw machine_error(fmt::format("{}: {} after {} bytes: {}; nothing was left behind",
+                                  path_.string(), doing, with_commas(written_), reason(errno)));
+}
+
+void AtomicFile::write(const void* data, size_t bytes) {
+  const auto* source = static_cast<const std::byte*>(data);
+  while (bytes > 0) {
+    const ssize_t put = ::write(descriptor_, source, bytes);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail("writing failed");
+    source += put;
+    written_ += static_cast<uint64_t>(put);
+    bytes -= static_cast<size_t>(put);
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) fail("flushing to disk failed");
+  if (::close(std::exchange(descriptor_, -1)) != 0) fail("closing failed");
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renaming failed");
+  temporary_.clear();
+}
+
+std::string read_text_file(const std::filesystem::path& path) {
+  const InputFile file(path);
+  std::string text(file.size(), '\0');
+  file.read_at(0, text.data(), text.size());
+  return text;
+}
+
+void write_text_file(const std::filesystem::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.commit();
+}
+
+void require_writable_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!std::filesystem::is_directory(folder)) {
+    throw input_error(fmt::format("{}: cannot create the folder: {}", folder.string(),
+                                  error ? error.message() : "a file of that name is in the way"));
+  }
+  const AtomicFile probe(folder / "write-test");  // removed again by its destructor
+}
+
+}  // namespace isomerge

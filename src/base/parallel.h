@@ -1,0 +1,81 @@
+// base/parallel.h -- items computed by several threads, handed over in order.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace isomerge {
+
+// Calls produce(i) for i in [0, count) on `threads` >= 1 threads, each item on one of them, and
+// consume(i, result) in the order of i, one call at a time, on any of them. At most 2 * threads
+// results wait. Order and content of the consume calls do not depend on the number of threads. If
+// calls throw, the exception of the smallest i is thrown here, after all threads have stopped.
+template <typename Produce, typename Consume>
+void ordered_parallel(size_t count, int threads, Produce produce, Consume consume) {
+  using Result = decltype(produce(size_t{0}));
+  std::mutex mutex;
+  std::condition_variable room;
+  size_t next = 0, consumed = 0, failed_at = count;
+  bool consuming = false;
+  std::exception_ptr failure;
+  std::map<size_t, Result> waiting;
+  const size_t window = 2 * static_cast<size_t>(threads);
+
+  const auto note_failure = [&](size_t i) {
+    if (i < failed_at || !failure) {
+      failed_at = i;
+      failure = std::current_exception();
+    }
+  };
+  const auto work = [&] {
+    std::unique_lock lock(mutex);
+    while (true) {
+      room.wait(lock, [&] { return failure || next >= count || next < consumed + window; });
+      if (failure || next >= count) break;
+      const size_t i = next++;
+      lock.unlock();
+      try {
+        Result result = produce(i);
+        lock.lock();
+        waiting.emplace(i, std::move(result));
+      } catch (...) {
+        if (!lock.owns_lock()) lock.lock();
+        note_failure(i);
+      }
+      // Whoever finds the next result in line hands it over; the others go on producing.
+      while (!consuming && !failure && !waiting.empty() && waiting.begin()->first == consumed) {
+        auto item = waiting.extract(waiting.begin());
+        consuming = true;
+        lock.unlock();
+        try {
+          consume(item.key(), std::move(item.mapped()));
+          lock.lock();
+        } catch (...) {
+          lock.lock();
+          note_failure(item.key());
+        }
+        consuming = false;
+        ++consumed;
+        room.notify_all();
+      }
+    }
+    room.notify_all();
+  };
+
+  std::vector<std::thread> workers;
+  const size_t useful =
+      std::min(static_cast<size_t>(std::max(threads, 1)), std::max<size_t>(count, 1));
+  for (size_t w = 1; w < useful; ++w) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace isomerge

@@ -1,0 +1,123 @@
+#include "config/experiment.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "config/method_info.h"
+#include "config/overrides.h"
+#include "config/rows.h"
+
+namespace isomerge {
+namespace {
+
+const std::vector<std::string> kKeys = {"title",   "suite",   "tasks",  "methods", "precision",
+                                        "exclude", "average", "select", "report"};
+const std::vector<std::string> kSplits = {"val", "test"};
+
+Select read_select(ObjectReader& experiment, Problems& problems) {
+  Select select;
+  const JsonValue* value = experiment.find("select");
+  if (value == nullptr) return select;
+  ObjectReader reader(*value, "\"select\"", experiment.file(), problems);
+  if (reader.find("axes") != nullptr) select.axes = reader.find_strings("axes");
+  select.split = reader.find_choice("split", select.split, kSplits);
+  select.by = reader.find_choice("by", select.by, {select.by});
+  select.patience = reader.find_int("patience", select.patience, 0);
+  reader.finish();
+  return select;
+}
+
+void read_report(ObjectReader& from, Experiment& experiment, Files files, Problems& problems) {
+  const JsonValue* value = from.find("report");
+  if (value == nullptr) return;
+  ObjectReader reader(*value, "\"report\"", from.file(), problems);
+  experiment.report_split = reader.find_choice("split", experiment.report_split, kSplits);
+  const std::string published = reader.find_string("published", "");
+  reader.finish();
+  if (published.empty()) return;
+  const size_t hash = std::min(published.find('#'), published.size());
+  const auto path = resolve_path(published.substr(0, hash), from.file(),
+                                 reader.find("published")->line, files, problems);
+  experiment.published = path.string() + published.substr(hash);
+}
+
+// An axis of "select" has to be alpha or an option of a method that the experiment uses.
+void check_axes(ObjectReader& experiment, const Select& select, const std::vector<Row>& rows) {
+  std::set<std::string> names = {"alpha"};
+  for (const Row& row : rows) {
+    for (const OptionInfo& option : require_method_info(row.method).options) {
+      names.insert(option.name);
+    }
+  }
+  const std::vector<std::string> known(names.begin(), names.end());
+  for (const std::string& axis : select.axes) {
+    if (names.count(axis) != 0) continue;
+    experiment.problem(experiment.find("select")->line,
+                       fmt::format("unknown axis \"{}\" in \"select\"{}; known: {}", axis,
+                                   nearest_hint(axis, known), join(known, ", ")));
+  }
+}
+
+// What was given with --set has to be a key of the file or a ${NAME} in it or in its suite.
+void check_settings(const std::vector<std::string>& names, const Variables& variables,
+                    const std::filesystem::path& file, Problems& problems) {
+  for (const std::string& name : names) {
+    if (variables.used().count(name) != 0) continue;
+    problems.add(file, 0,
+                 fmt::format("--set {0}: neither a key of the experiment nor a ${{{0}}} in it{1}; "
+                             "keys: {2}",
+                             name, nearest_hint(name, kKeys), join(kKeys, ", ")));
+  }
+}
+
+Suite read_suite_of(ObjectReader& reader, Variables& variables, Files files, Problems& problems) {
+  const std::string text = reader.require_string("suite");
+  const JsonValue* value = reader.find("suite");
+  if (text.empty()) return {};
+  Problems missing;  // the suite itself is always needed
+  const auto path = resolve_path(text, reader.file(), value->line, Files::kMustExist, missing);
+  if (missing.empty()) return read_suite(path, variables, files, problems);
+  resolve_path(text, reader.file(), value->line, Files::kMustExist, problems);
+  return {};
+}
+
+}  // namespace
+
+Experiment read_experiment(const std::filesystem::path& path, const Settings& set, Files files) {
+  Problems problems;
+  JsonValue json = read_json(path, problems);
+  const std::vector<std::string> others = apply_overrides(json, set, kKeys, path, problems);
+  Variables variables(set);
+  variables.expand(json, path, problems);
+
+  ObjectReader reader(json, "the experiment", path, problems);
+  Experiment out;
+  out.path = path;
+  out.stem = path.stem().string();
+  out.title = reader.require_string("title");
+  out.suite = read_suite_of(reader, variables, files, problems);
+  out.precision = parse_precision(reader.find_choice("precision", "fp32", {"fp32", "fp64"}));
+  out.exclude = reader.find_strings("exclude");
+  out.average = reader.find_strings("average");
+  out.select = read_select(reader, problems);
+  read_report(reader, out, files, problems);
+  const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);
+  if (const JsonValue* methods = reader.require("methods")) {
+    out.rows = read_rows(*methods, task_sets, out.select.axes, path, problems);
+    check_axes(reader, out.select, out.rows);
+  }
+  reader.finish();
+  check_settings(others, variables, path, problems);
+  problems.throw_if_any();
+  return out;
+}
+
+Row fine_tuned_row(const std::vector<std::string>& task_set) {
+  return {"fine_tuned", require_method_info("fine_tuned").revision, task_set, {{}}, 1};
+}
+
+}  // namespace isomerge

@@ -1,0 +1,69 @@
+// config/experiment.h -- one table: which methods with which options over which tasks of a suite.
+// The file's form is in experiments/README.md and design.md 7.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/options.h"
+#include "config/recipe.h"
+#include "config/suite.h"
+#include "config/variables.h"
+
+namespace isomerge {
+
+// One point of the search for a row.
+struct Candidate {
+  Options options;              // resolved: every option of the method
+  std::optional<double> alpha;  // nothing for zero_shot and fine_tuned
+
+  bool operator==(const Candidate&) const = default;
+};
+
+// One row of the table: the best of its candidates on validation, tested once.
+struct Row {
+  std::string method;
+  int revision = 1;                   // of the method
+  std::vector<std::string> task_set;  // merged and evaluated, in suite order
+  // Grid order: options vary slowest (by name, values as written), alpha fastest. Each run of
+  // `line_length` candidates shares its options and walks the alpha grid.
+  std::vector<Candidate> candidates;
+  size_t line_length = 1;
+
+  bool operator==(const Row&) const = default;
+};
+
+struct Select {
+  std::vector<std::string> axes = {"alpha"};  // chosen on `split`; other axes make rows
+  std::string split = "val";
+  std::string by = "mean normalised accuracy";
+  int64_t patience = 0;  // candidates of a line without improvement before it is left; 0: all
+};
+
+struct Experiment {
+  std::string title;
+  std::filesystem::path path;
+  std::string stem;  // file name without ".json": names plan and tables
+  Suite suite;
+  std::vector<Row> rows;  // methods in the file's order, then task sets, then options
+  Precision precision = Precision::kFp32;
+  std::vector<std::string> exclude;
+  std::vector<std::string> average;
+  Select select;
+  std::string report_split = "test";
+  std::optional<std::string> published;  // "<absolute path>#<key>"
+};
+
+// Throws one Error(kInput) with every problem of the file and of its suite. `set` holds overrides
+// ("tasks" = "4", "select.patience" = "0": keys of the file, dotted, scalar) and values of ${NAME};
+// an entry that is neither is a problem.
+Experiment read_experiment(const std::filesystem::path& path, const Settings& set = {},
+                           Files files = Files::kMustExist);
+
+// The row that every normalised accuracy divides by, whether or not the experiment shows it.
+Row fine_tuned_row(const std::vector<std::string>& task_set);
+
+}  // namespace isomerge

@@ -1,0 +1,195 @@
+#include "config/method_info.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace isomerge {
+namespace {
+
+constexpr const char* kIsoSource = "Marczak et al. 2025, arXiv:2502.04959";
+constexpr const char* kOthersAveraged = "Tensors that are not matrices are averaged.";
+
+OptionInfo null_option() {
+  return {.name = "null",
+          .type = OptionType::kChoice,
+          .default_value = std::string("zero"),
+          .choices = {"zero", "fill"},
+          .help =
+              "what polar factors do with directions that the rank rule cuts: leave them zero, "
+              "or fill them as a full SVD would"};
+}
+
+std::vector<MethodInfo> make_infos() {
+  return {
+      {.name = "zero_shot",
+       .title = "Zero-shot",
+       .formula = "theta_0",
+       .needs = "base",
+       .source = "",
+       .note = "A row of tables: the base as it is.",
+       .merges = false},
+      {.name = "fine_tuned",
+       .title = "Fine-tuned",
+       .formula = "theta_t for task t",
+       .needs = "experts",
+       .source = "",
+       .note = "A row of tables: every task by its own expert. Normalised accuracies divide by it.",
+       .merges = false},
+      {.name = "average",
+       .title = "Weight Averaging",
+       .formula = "D_M = (1/T) sum_t D_t",
+       .needs = "base and experts",
+       .source = "Wortsman et al. 2022, arXiv:2203.05482",
+       .note = "Every tensor; with alpha 1 the result is the mean of the experts.",
+       .default_alpha = 1.0},
+      {.name = "task_arithmetic",
+       .title = "Task Arithmetic",
+       .formula = "D_M = sum_t D_t",
+       .needs = "base and experts",
+       .source = "Ilharco et al. 2023, arXiv:2212.04089",
+       .note = "Every tensor is summed.",
+       .default_alpha = 0.3,
+       .alpha_grid = "0.1:1.0:0.1"},
+      {.name = "tsv_m",
+       .title = "TSV-M",
+       .formula = "D_M = polar([U_1 .. U_T]) diag(s_1 .. s_T) polar([V_1 .. V_T])^T, "
+                  "floor(r/T) leading triplets of each D_t",
+       .needs = "base and experts",
+       .source = "Gargiulo et al. 2025, arXiv:2412.00081",
+       .note = kOthersAveraged,
+       .default_alpha = 1.0,
+       .alpha_grid = "0.1:3.0:0.1",
+       .options = {null_option()}},
+      {.name = "iso_c",
+       .title = "Iso-C",
+       .formula = "D_M = mean(s) U V^T with sum_t D_t = U diag(s) V^T",
+       .needs = "base and experts",
+       .source = std::string(kIsoSource) + ", Algorithm 1",
+       .note = kOthersAveraged,
+       .default_alpha = 1.3,
+       .alpha_grid = "0.1:3.0:0.1",
+       .options = {null_option()}},
+      {.name = "iso_cts",
+       .title = "Iso-CTS",
+       .formula = "D_M = mean(s) polar([U_c U_1 .. U_T]) polar([V_c V_1 .. V_T])^T: k leading "
+                  "triplets of sum_t D_t, (r-k)/T of each D_t outside them",
+       .needs = "base and experts",
+       .source = std::string(kIsoSource) + ", Algorithm 2",
+       .note = kOthersAveraged,
+       .default_alpha = 1.5,
+       .alpha_grid = "0.1:3.0:0.1",
+       .options = {{.name = "common_fraction",
+                    .type = OptionType::kDouble,
+                    .default_value = 0.8,
+                    .minimum = 0.0,
+                    .maximum = 1.0,
+                    .help = "k / r, the part of the directions that is common to all tasks"},
+                   null_option()}},
+  };
+}
+
+std::string expected_text(const OptionInfo& option) {
+  switch (option.type) {
+    case OptionType::kBool:
+      return "true or false";
+    case OptionType::kChoice:
+      return "one of " + join(option.choices, ", ");
+    case OptionType::kInt:
+    case OptionType::kDouble:
+      break;
+  }
+  return fmt::format("{} in [{}, {}]",
+                     option.type == OptionType::kInt ? "a whole number" : "a number",
+                     number_text(option.minimum), number_text(option.maximum));
+}
+
+// Whether the value has the option's type and lies in its range.
+bool fits(const OptionInfo& option, const OptionValue& value) {
+  const auto in_range = [&](double x) { return x >= option.minimum && x <= option.maximum; };
+  const auto* integer = std::get_if<int64_t>(&value);
+  const auto* number = std::get_if<double>(&value);
+  switch (option.type) {
+    case OptionType::kBool:
+      return std::holds_alternative<bool>(value);
+    case OptionType::kInt:
+      return integer != nullptr && in_range(static_cast<double>(*integer));
+    case OptionType::kDouble:
+      if (integer != nullptr) return in_range(static_cast<double>(*integer));
+      return number != nullptr && in_range(*number);
+    case OptionType::kChoice:
+      break;
+  }
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr &&
+         std::find(option.choices.begin(), option.choices.end(), *text) != option.choices.end();
+}
+
+}  // namespace
+
+const std::vector<MethodInfo>& method_infos() {
+  static const std::vector<MethodInfo> infos = make_infos();
+  return infos;
+}
+
+std::vector<std::string> method_names() {
+  std::vector<std::string> names;
+  for (const MethodInfo& info : method_infos()) names.push_back(info.name);
+  return names;
+}
+
+std::vector<std::string> merging_method_names() {
+  std::vector<std::string> names;
+  for (const MethodInfo& info : method_infos()) {
+    if (info.merges) names.push_back(info.name);
+  }
+  return names;
+}
+
+const MethodInfo& require_method_info(const std::string& name) {
+  for (const MethodInfo& info : method_infos()) {
+    if (info.name == name) return info;
+  }
+  throw input_error(fmt::format("unknown method \"{}\"{}; known: {}", name,
+                                nearest_hint(name, method_names()), join(method_names(), ", ")));
+}
+
+std::optional<std::string> find_option_problem(const MethodInfo& method, const std::string& name,
+                                               const OptionValue& value) {
+  std::vector<std::string> known;
+  for (const OptionInfo& option : method.options) {
+    known.push_back(option.name);
+    if (option.name != name) continue;
+    if (fits(option, value)) return {};
+    return fmt::format("option \"{}\" of method {}: expected {}, got {}", name, method.name,
+                       expected_text(option), option_text(value));
+  }
+  return fmt::format("unknown option \"{}\" of method {}{}; {}", name, method.name,
+                     nearest_hint(name, known),
+                     known.empty() ? "it has none" : "known: " + join(known, ", "));
+}
+
+Options resolve_options(const MethodInfo& method, const Options& given) {
+  std::vector<std::string> problems;
+  for (const auto& [name, value] : given) {
+    const auto problem = find_option_problem(method, name, value);
+    if (problem) problems.push_back(*problem);
+  }
+  if (!problems.empty()) throw input_error(join(problems, "\n  "));
+  Options out;
+  for (const OptionInfo& option : method.options) {
+    const auto found = given.find(option.name);
+    OptionValue value = found == given.end() ? option.default_value : found->second;
+    const auto* integer = std::get_if<int64_t>(&value);
+    if (option.type == OptionType::kDouble && integer != nullptr) {
+      value = static_cast<double>(*integer);
+    }
+    out[option.name] = value;
+  }
+  return out;
+}
+
+}  // namespace isomerge

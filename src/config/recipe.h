@@ -1,0 +1,54 @@
+// config/recipe.h -- one merge: a method with its options over a base and its experts. The keys of
+// a recipe file are the long flags of `isomerge merge`, with underscores.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/options.h"
+#include "config/variables.h"
+
+namespace isomerge {
+
+enum class Precision { kFp32, kFp64 };                    // of the computation
+enum class OutputDtype { kAsBase, kFp32, kFp16, kBf16 };  // of the file
+
+struct Recipe {
+  std::string method;
+  Options options;              // as given; resolve_options() fills the rest
+  std::optional<double> alpha;  // nothing: the method's default
+  Precision precision = Precision::kFp32;
+  std::vector<std::string> exclude;  // globs of names that are left as in the base
+  std::vector<std::string> average;  // globs of names that are averaged although they are matrices
+  std::filesystem::path base;
+  std::vector<std::pair<std::string, std::filesystem::path>>
+      experts;  // task name -> file, in order
+  std::filesystem::path out;
+  OutputDtype dtype = OutputDtype::kAsBase;
+  bool update_only = false;
+};
+
+std::string precision_text(Precision precision);  // "fp32", "fp64"
+Precision parse_precision(const std::string& text);
+std::string output_dtype_text(OutputDtype dtype);  // "as_base", "fp32", "fp16", "bf16"
+OutputDtype parse_output_dtype(const std::string& text);
+
+// "cars=models/cars.safetensors" -> name and path. Throws Error(kInput) on anything else.
+std::pair<std::string, std::filesystem::path> parse_expert(const std::string& text);
+
+// Task names are [a-z0-9_]+.
+bool is_task_name(const std::string& name);
+
+// Reads a recipe file. Paths are made absolute, relative ones from the file's folder; `out` too.
+// What is not in the file keeps its default, so that flags can fill it. Throws one Error(kInput).
+Recipe read_recipe(const std::filesystem::path& path, const Settings& set = {});
+
+// What a recipe lacks or contradicts, from whatever it was made: method, options, base, experts,
+// out, two experts of one name or of one canonical path. Throws one Error(kInput) that lists
+// everything.
+void require_complete(const Recipe& recipe);
+
+}  // namespace isomerge

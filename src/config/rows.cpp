@@ -1,0 +1,253 @@
+#include "config/rows.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "config/grid.h"
+#include "config/method_info.h"
+
+namespace isomerge {
+namespace {
+
+constexpr size_t kMaxCombinations = 100'000;
+
+// Where we are in the file, and where problems go.
+struct Reading {
+  const std::filesystem::path& file;
+  Problems& problems;
+  void problem(int line, const std::string& fact) const { problems.add(file, line, fact); }
+};
+
+TaskSet first_tasks(int64_t count, int line, const Suite& suite, const Reading& reading) {
+  TaskSet names = task_names(suite);
+  const auto all = static_cast<int64_t>(names.size());
+  if (count < 1 || count > all) {
+    if (all > 0) {
+      reading.problem(line, fmt::format("\"tasks\": expected 1 to {}, the number of tasks in {}, "
+                                        "got {}",
+                                        all, suite.path.string(), count));
+    }
+    return names;
+  }
+  names.resize(static_cast<size_t>(count));
+  return names;
+}
+
+TaskSet named_tasks(const std::vector<JsonValue>& items, const Suite& suite,
+                    const Reading& reading) {
+  const TaskSet all = task_names(suite);
+  TaskSet wanted;
+  for (const JsonValue& item : items) {
+    if (!item.is(JsonValue::Kind::kString)) {
+      reading.problem(item.line,
+                      fmt::format("\"tasks\": expected a task name, got {}", kind_text(item)));
+    } else if (std::find(wanted.begin(), wanted.end(), item.text) != wanted.end()) {
+      reading.problem(item.line, fmt::format("task \"{}\" given twice", item.text));
+    } else if (std::find(all.begin(), all.end(), item.text) != all.end()) {
+      wanted.push_back(item.text);
+    } else if (!all.empty()) {
+      reading.problem(item.line, fmt::format("unknown task \"{}\"{}; known: {}", item.text,
+                                             nearest_hint(item.text, all), join(all, ", ")));
+    }
+  }
+  TaskSet ordered;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(ordered), [&](const std::string& name) {
+    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  });
+  return ordered;
+}
+
+// One method of the file with its axes.
+struct Entry {
+  const MethodInfo& method;
+  int line;
+  std::vector<Axis> options;                  // every option of the method, by name
+  std::vector<std::optional<double>> alphas;  // at least one
+};
+
+std::vector<std::optional<double>> read_alphas(const JsonValue* value, const MethodInfo& method,
+                                               const Reading& reading) {
+  if (value == nullptr) return {method.default_alpha};
+  if (!method.merges) {
+    reading.problem(value->line, fmt::format("method {} has no alpha", method.name));
+    return {{}};
+  }
+  std::vector<std::optional<double>> alphas;
+  for (const OptionValue& one : axis_values(*value, "alpha", reading.file, reading.problems)) {
+    const std::optional<double> alpha = parse_number(option_text(one));
+    if (!alpha || std::holds_alternative<std::string>(one)) {
+      reading.problem(value->line,
+                      fmt::format("\"alpha\": expected numbers, got {}", option_text(one)));
+    } else if (!alphas.empty() && *alpha <= *alphas.back()) {
+      reading.problem(value->line, fmt::format("\"alpha\": expected ascending values, got {} after "
+                                               "{}",
+                                               number_text(*alpha), number_text(*alphas.back())));
+    } else {
+      alphas.push_back(*alpha + 0.0);  // no negative zero: it would be another key
+    }
+  }
+  if (alphas.empty()) alphas.emplace_back(method.default_alpha);
+  return alphas;
+}
+
+// Values of one option, in their resolved type; wrong ones are problems and left out.
+Axis read_option(const MethodInfo& method, const std::string& name, const JsonValue& value,
+                 const Reading& reading) {
+  Axis axis{name, {}};
+  for (const OptionValue& one : axis_values(value, name, reading.file, reading.problems)) {
+    const auto problem = find_option_problem(method, name, one);
+    if (problem) {
+      reading.problem(value.line, *problem);
+      continue;
+    }
+    const OptionValue resolved = resolve_options(method, {{name, one}}).at(name);
+    if (std::find(axis.values.begin(), axis.values.end(), resolved) != axis.values.end()) {
+      reading.problem(value.line,
+                      fmt::format("\"{}\": {} given twice", name, option_text(resolved)));
+    } else {
+      axis.values.push_back(resolved);
+    }
+  }
+  return axis;
+}
+
+std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
+                               const Reading& reading) {
+  std::map<std::string, Axis> axes;
+  for (const auto& [name, fallback] : resolve_options(method, {})) axes[name] = {name, {fallback}};
+  if (value != nullptr && !value->is(JsonValue::Kind::kObject)) {
+    reading.problem(value->line,
+                    fmt::format("\"options\": expected an object, got {}", kind_text(*value)));
+  }
+  if (value != nullptr) {
+    for (const JsonMember& member : value->members) {
+      Axis axis = read_option(method, member.key, member.value, reading);
+      if (!axis.values.empty()) axes[member.key] = std::move(axis);
+    }
+  }
+  std::vector<Axis> out;
+  for (auto& [name, axis] : axes) out.push_back(std::move(axis));
+  return out;
+}
+
+// Nothing if the entry names no method: then its problem is on record.
+std::optional<Entry> read_entry(const JsonValue& value, const Reading& reading) {
+  const std::vector<std::string> known = method_names();
+  std::string name = value.text;
+  const JsonValue* alpha = nullptr;
+  const JsonValue* options = nullptr;
+  int line = value.line;
+  if (!value.is(JsonValue::Kind::kString)) {
+    ObjectReader reader(value, "a method", reading.file, reading.problems);
+    name = reader.require_string("method");
+    alpha = reader.find("alpha");
+    options = reader.find("options");
+    reader.finish();
+    if (name.empty()) return {};
+    line = reader.find("method")->line;
+  }
+  if (std::find(known.begin(), known.end(), name) == known.end()) {
+    reading.problem(line, fmt::format("unknown method \"{}\"{}; known: {}", name,
+                                      nearest_hint(name, known), join(known, ", ")));
+    return {};
+  }
+  const MethodInfo& method = require_method_info(name);
+  Entry entry{method, line, read_options(options, method, reading),
+              read_alphas(alpha, method, reading)};
+  size_t combinations = entry.alphas.size();
+  for (const Axis& axis : entry.options) combinations *= axis.values.size();
+  if (combinations > kMaxCombinations) {
+    reading.problem(line, fmt::format("method {}: more than {} combinations", name,
+                                      with_commas(kMaxCombinations)));
+    return {};
+  }
+  return entry;
+}
+
+std::vector<Row> rows_of(const Entry& entry, const std::vector<TaskSet>& task_sets,
+                         const std::vector<std::string>& selected) {
+  const auto is_selected = [&](const std::string& name) {
+    return std::find(selected.begin(), selected.end(), name) != selected.end();
+  };
+  std::vector<Axis> inside, outside;
+  for (const Axis& axis : entry.options)
+    (is_selected(axis.name) ? inside : outside).push_back(axis);
+  // Alphas of one row: all of them, or one each.
+  std::vector<std::vector<std::optional<double>>> alphas = {entry.alphas};
+  if (!is_selected("alpha")) {
+    alphas.clear();
+    for (const auto& alpha : entry.alphas) alphas.push_back({alpha});
+  }
+  std::vector<Row> rows;
+  for (const TaskSet& tasks : task_sets) {
+    for (const Options& fixed : multiply(outside)) {
+      for (const auto& line : alphas) {
+        Row row{entry.method.name, entry.method.revision, tasks, {}, line.size()};
+        for (Options options : multiply(inside)) {
+          options.insert(fixed.begin(), fixed.end());
+          for (const auto& alpha : line) row.candidates.push_back({options, alpha});
+        }
+        rows.push_back(std::move(row));
+      }
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::vector<TaskSet> read_task_sets(const JsonValue* value, const Suite& suite,
+                                    const std::filesystem::path& file, Problems& problems) {
+  const Reading reading{file, problems};
+  if (value == nullptr) return {task_names(suite)};
+  std::vector<JsonValue> items = value->items;
+  if (!value->is(JsonValue::Kind::kList)) items = {*value};
+  const bool names = std::all_of(items.begin(), items.end(), [](const JsonValue& item) {
+    return item.is(JsonValue::Kind::kString) && item.text.find(':') == std::string::npos;
+  });
+  if (items.empty()) reading.problem(value->line, "\"tasks\": empty list");
+  if (names) return {named_tasks(items, suite, reading)};
+  std::vector<TaskSet> sets;
+  for (const JsonValue& item : items) {
+    if (item.is(JsonValue::Kind::kList)) {
+      sets.push_back(named_tasks(item.items, suite, reading));
+      continue;
+    }
+    for (const OptionValue& one : axis_values(item, "tasks", file, problems)) {
+      if (const auto* count = std::get_if<int64_t>(&one)) {
+        sets.push_back(first_tasks(*count, item.line, suite, reading));
+      } else {
+        reading.problem(item.line, fmt::format("\"tasks\": expected numbers of tasks, or names, "
+                                               "got {}",
+                                               option_text(one)));
+      }
+    }
+  }
+  return sets;
+}
+
+std::vector<Row> read_rows(const JsonValue& methods, const std::vector<TaskSet>& task_sets,
+                           const std::vector<std::string>& selected,
+                           const std::filesystem::path& file, Problems& problems) {
+  const Reading reading{file, problems};
+  if (methods.items.empty())
+    reading.problem(methods.line, "\"methods\": expected a list of methods");
+  std::vector<Row> rows;
+  for (const JsonValue& value : methods.items) {
+    const std::optional<Entry> entry = read_entry(value, reading);
+    if (!entry) continue;
+    for (Row& row : rows_of(*entry, task_sets, selected)) {
+      if (std::find(rows.begin(), rows.end(), row) != rows.end()) {
+        reading.problem(entry->line, fmt::format("method {} is listed twice with the same options",
+                                                 entry->method.name));
+        break;
+      }
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,131 @@
+#include "config/suite.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "config/recipe.h"
+
+namespace isomerge {
+namespace {
+
+// What all parts of one suite file need while it is read.
+struct Reading {
+  const std::filesystem::path& file;
+  Files files;
+  Problems& problems;
+};
+
+std::filesystem::path require_file(ObjectReader& reader, const std::string& key,
+                                   const Reading& reading) {
+  const std::string text = reader.require_string(key);
+  const JsonValue* value = reader.find(key);
+  return resolve_path(text, reading.file, value == nullptr ? 0 : value->line, reading.files,
+                      reading.problems);
+}
+
+std::array<double, 3> require_channels(ObjectReader& reader, const std::string& key) {
+  std::array<double, 3> out{};
+  const JsonValue* value = reader.require(key);
+  if (value == nullptr) return out;
+  const bool numbers = std::all_of(value->items.begin(), value->items.end(),
+                                   [](const JsonValue& item) { return item.is_number(); });
+  if (value->items.size() != out.size() || !numbers) {
+    reader.problem(
+        value->line,
+        fmt::format("\"{}\": expected 3 numbers, one per channel (red, green, blue)", key));
+    return out;
+  }
+  for (size_t i = 0; i < out.size(); ++i) out[i] = value->items[i].number;
+  return out;
+}
+
+Preprocess require_preprocess(ObjectReader& suite, const Reading& reading) {
+  const JsonValue* value = suite.require("preprocess");
+  if (value == nullptr) return {};
+  ObjectReader reader(*value, "preprocess", reading.file, reading.problems);
+  Preprocess out{require_channels(reader, "mean"), require_channels(reader, "std")};
+  reader.finish();
+  const JsonValue* std = reader.find("std");
+  if (std != nullptr && std->items.size() == out.std.size() &&
+      !std::all_of(out.std.begin(), out.std.end(), [](double x) { return x > 0.0; })) {
+    reader.problem(std->line, "\"std\": expected positive numbers");
+  }
+  return out;
+}
+
+Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const Reading& reading) {
+  ObjectReader reader(value, "a task", reading.file, reading.problems);
+  Task task;
+  task.name = reader.require_string("name");
+  task.title = reader.find_string("title", task.name);
+  task.expert = require_file(reader, "expert", reading);
+  task.data = require_file(reader, "data", reading);
+  reader.finish();
+  if (!task.name.empty() && !is_task_name(task.name)) {
+    reader.problem(value.line, fmt::format("task name \"{}\": expected [a-z0-9_]+", task.name));
+  }
+  for (const Task& other : earlier) {
+    if (other.name == task.name) {
+      reader.problem(value.line, fmt::format("task \"{}\" given twice", task.name));
+    }
+    if (!task.expert.empty() && std::filesystem::weakly_canonical(other.expert) ==
+                                    std::filesystem::weakly_canonical(task.expert)) {
+      reader.problem(value.line, fmt::format("tasks \"{}\" and \"{}\" have the same expert: {}",
+                                             other.name, task.name, task.expert.string()));
+    }
+  }
+  return task;
+}
+
+}  // namespace
+
+Suite read_suite(const std::filesystem::path& path, const Settings& set, Files files) {
+  Problems problems;
+  Variables variables(set);
+  Suite suite = read_suite(path, variables, files, problems);
+  problems.throw_if_any();
+  return suite;
+}
+
+Suite read_suite(const std::filesystem::path& path, Variables& variables, Files files,
+                 Problems& problems) {
+  JsonValue json = read_json(path, problems);
+  variables.expand(json, path, problems);
+  const Reading reading{path, files, problems};
+  ObjectReader reader(json, "the suite", path, problems);
+  Suite suite;
+  suite.path = path;
+  suite.title = reader.require_string("title");
+  suite.encoder = require_file(reader, "encoder", reading);
+  suite.base = require_file(reader, "base", reading);
+  suite.heads = require_file(reader, "heads", reading);
+  suite.preprocess = require_preprocess(reader, reading);
+  const JsonValue* tasks = reader.require("tasks");
+  reader.finish();
+  if (tasks == nullptr) return suite;
+  if (tasks->items.empty()) reader.problem(tasks->line, "\"tasks\": expected a list of tasks");
+  for (const JsonValue& task : tasks->items) {
+    suite.tasks.push_back(read_task(task, suite.tasks, reading));
+  }
+  return suite;
+}
+
+const Task& require_task(const Suite& suite, const std::string& name) {
+  for (const Task& task : suite.tasks) {
+    if (task.name == name) return task;
+  }
+  throw input_error(fmt::format("{}: unknown task \"{}\"{}; known: {}", suite.path.string(), name,
+                                nearest_hint(name, task_names(suite)),
+                                join(task_names(suite), ", ")));
+}
+
+std::vector<std::string> task_names(const Suite& suite) {
+  std::vector<std::string> names;
+  for (const Task& task : suite.tasks) names.push_back(task.name);
+  return names;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,50 @@
+// config/suite.h -- a base, its experts, their heads and datasets, in order.
+#pragma once
+
+#include <array>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "config/variables.h"
+
+namespace isomerge {
+
+struct Task {
+  std::string name;   // [a-z0-9_]+, unique in the suite
+  std::string title;  // of table columns; the name if not given
+  std::filesystem::path expert;
+  std::filesystem::path data;
+};
+
+// Applied per channel to pixels in [0, 1]: (x - mean) / std.
+struct Preprocess {
+  std::array<double, 3> mean{};
+  std::array<double, 3> std{};
+};
+
+struct Suite {
+  std::string title;
+  std::filesystem::path path;     // the suite file
+  std::filesystem::path encoder;  // TorchScript
+  std::filesystem::path base;
+  std::filesystem::path heads;  // one tensor [classes, features] per task, by task name
+  Preprocess preprocess;
+  std::vector<Task> tasks;  // at least one
+};
+
+// All paths come out absolute. Throws one Error(kInput) with every problem of the file, files that
+// do not exist included.
+Suite read_suite(const std::filesystem::path& path, const Settings& set = {},
+                 Files files = Files::kMustExist);
+
+// The same, for a reader that has problems of its own to report with these.
+Suite read_suite(const std::filesystem::path& path, Variables& variables, Files files,
+                 Problems& problems);
+
+// Throws Error(kInput) with the nearest and all known names.
+const Task& require_task(const Suite& suite, const std::string& name);
+
+std::vector<std::string> task_names(const Suite& suite);
+
+}  // namespace isomerge

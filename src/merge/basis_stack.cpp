@@ -1,0 +1,31 @@
+#include "merge/basis_stack.h"
+
+#include <ATen/ops/cat.h>
+
+namespace isomerge {
+
+void BasisStack::append(const Svd& triplets, double threshold) {
+  const int64_t kept = count_above(triplets.s, threshold);
+  const int64_t all = triplets.s.numel();
+  zero_columns_ += all - kept;
+  at::Tensor u = triplets.u, vt = triplets.vt;
+  if (null_space_ == NullSpace::kZero && kept < all) {
+    u = u.clone();
+    u.narrow(1, kept, all - kept).zero_();
+    vt = vt.clone();
+    vt.narrow(0, kept, all - kept).zero_();
+  }
+  u_.push_back(u);
+  s_.push_back(triplets.s);
+  vt_.push_back(vt);
+}
+
+BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r) const {
+  Polar u = polar_factor(at::cat(u_, 1), r, null_space_);
+  Polar vt = polar_factor(at::cat(vt_, 0), r, null_space_);
+  // A zero column appended is a direction that each polar factor leaves out once more.
+  const int64_t dependent = std::max(u.cut, vt.cut) - zero_columns_;
+  return {u.factor, at::cat(s_, 0), vt.factor, zero_columns_ + std::max<int64_t>(dependent, 0)};
+}
+
+}  // namespace isomerge

@@ -1,0 +1,55 @@
+#include "metric/selection.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace isomerge {
+
+bool search_goes_on(const std::vector<CandidateScore>& line_so_far, int64_t patience) {
+  if (patience == 0) return true;
+  int64_t without_improvement = 0;
+  std::optional<double> best;
+  for (const CandidateScore& score : line_so_far) {
+    if (score.state == CandidateScore::State::kKnown && (!best || score.value > *best)) {
+      best = score.value;
+      without_improvement = 0;
+    } else if (++without_improvement == patience) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Choice choose_candidate(const std::vector<CandidateScore>& scores, size_t line_length,
+                        int64_t patience) {
+  if (line_length == 0 || scores.size() % line_length != 0) {
+    throw Error(Fault::kInternal,
+                fmt::format("{} candidates in lines of {}", scores.size(), line_length));
+  }
+  Choice choice;
+  for (size_t start = 0; start < scores.size(); start += line_length) {
+    std::vector<CandidateScore> line;
+    for (size_t i = start; i < start + line_length && search_goes_on(line, patience); ++i) {
+      line.push_back(scores[i]);
+      choice.looked_at.push_back(i);
+      if (scores[i].state == CandidateScore::State::kFailed) choice.failed.push_back(i);
+      if (scores[i].state == CandidateScore::State::kMissing) {
+        choice.missing.push_back(i);
+        if (patience > 0) break;  // whether to go on depends on it
+        continue;
+      }
+      if (scores[i].state == CandidateScore::State::kKnown &&
+          (!choice.index || scores[i].value > scores[*choice.index].value)) {
+        choice.index = i;
+      }
+    }
+  }
+  if (choice.index && line_length > 1) {
+    const size_t position = *choice.index % line_length;
+    choice.at_edge = position == 0 || position + 1 == line_length;
+  }
+  return choice;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,26 @@
+// report/csv.h -- a table as CSV (RFC 4180, but with "\n" line ends) and as JSON: numbers in full
+// precision, 0..1.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/table.h"
+
+namespace isomerge {
+
+// One line per row: method, title, configuration, tasks, alpha, alpha_at_edge, accuracy, low, high,
+// normalised, note. Empty fields where nothing is known.
+std::string csv_text(const Table& table);
+
+// Long form, one line per row and task: method, title, tasks, task, correct, total, accuracy, low,
+// high, normalised, note.
+std::string csv_tasks_text(const Table& table);
+
+// Everything of the table, for --json.
+std::string json_text(const Table& table);
+
+// Lines of fields; quotes removed. Throws Error(kInput) on a quote that is never closed.
+std::vector<std::vector<std::string>> parse_csv(const std::string& text);
+
+}  // namespace isomerge

@@ -1,0 +1,54 @@
+// report/table.h -- records -> the table of an experiment, as numbers. Text is made of it
+// elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/experiment.h"
+#include "metric/accuracy.h"
+#include "store/plan.h"
+#include "store/result_store.h"
+
+namespace isomerge {
+
+// One row on one task, on the split of the report.
+struct TaskCell {
+  std::string task;
+  std::optional<Accuracy> accuracy;  // nothing: see `note`
+  std::optional<double> normalised;  // over the fine-tuned accuracy of the same split
+  std::string note;                  // "", "failed", "missing"
+};
+
+struct TableRow {
+  std::string method;  // "iso_cts"
+  std::string title;   // "Iso-CTS", with the options that tell it from its neighbours
+  std::string chosen;  // canonical string of the chosen candidate; empty if none could be chosen
+  std::optional<double> alpha;
+  bool alpha_at_edge = false;   // the best alpha is an end of its grid: a wider one may be better
+  std::string selected;         // "common_fraction=0.8": options chosen on validation besides alpha
+  std::vector<TaskCell> cells;  // the row's task set
+  std::optional<double> accuracy, normalised;  // means over the task set; nothing if a cell is open
+  std::optional<Interval> interval;            // 95 %, of `accuracy`
+  std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
+};
+
+struct TableColumn {
+  std::string task;
+  std::string title;
+};
+
+struct Table {
+  std::string title;
+  std::string split;
+  std::vector<TableColumn> tasks;  // all tasks of all rows, in suite order
+  std::vector<TableRow> rows;      // as in the experiment
+  std::vector<std::string> footnotes;
+};
+
+// Pure in the records: same records, same table. Reads no checkpoint and no dataset.
+Table build_table(const Experiment& experiment, const Plan& plan, const ResultStore& store);
+
+}  // namespace isomerge

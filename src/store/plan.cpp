@@ -1,0 +1,88 @@
+#include "store/plan.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace isomerge {
+namespace {
+
+constexpr int kFormat = 1;
+
+std::string plan_text(const Plan& plan) {
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
+  for (const auto& [name, hashes] : plan.tasks) {
+    tasks[name] = {{"expert", hashes.expert}, {"head", hashes.head}, {"data", hashes.data}};
+  }
+  const nlohmann::ordered_json json = {
+      {"format", kFormat}, {"base", plan.base}, {"encoder", plan.encoder}, {"tasks", tasks}};
+  return json.dump(2) + "\n";
+}
+
+Plan plan_of(const nlohmann::ordered_json& json) {
+  Plan plan;
+  plan.base = json.at("base");
+  plan.encoder = json.at("encoder");
+  for (const auto& [name, hashes] : json.at("tasks").items()) {
+    plan.tasks[name] = {hashes.at("expert"), hashes.at("head"), hashes.at("data")};
+  }
+  return plan;
+}
+
+}  // namespace
+
+std::filesystem::path plan_path(const std::filesystem::path& results, const std::string& stem) {
+  return results / "plans" / (stem + ".json");
+}
+
+void write_plan(const std::filesystem::path& results, const std::string& stem, const Plan& plan) {
+  const std::filesystem::path path = plan_path(results, stem);
+  std::filesystem::create_directories(path.parent_path());
+  write_text_file(path, plan_text(plan));
+}
+
+Plan read_plan(const std::filesystem::path& results, const std::string& stem) {
+  const std::filesystem::path path = plan_path(results, stem);
+  if (!std::filesystem::exists(path)) {
+    throw input_error(
+        fmt::format("{}: no such file: the experiment \"{}\" was not run into this "
+                    "results folder; `isomerge run` makes it",
+                    path.string(), stem));
+  }
+  const std::string text = read_text_file(path);
+  const std::string context =
+      path.string() + ": this plan is damaged; run the experiment again to have it anew";
+  Plan plan;
+  try {
+    plan = plan_of(nlohmann::ordered_json::parse(text));
+  } catch (const nlohmann::json::exception& error) {
+    throw input_error(error.what()).during(context);
+  }
+  if (plan_text(plan) != text) throw input_error(context + ": its layout was changed");
+  return plan;
+}
+
+std::map<std::string, std::string> run_hashes(const Plan& plan,
+                                              const std::vector<std::string>& tasks,
+                                              const std::string& task) {
+  const auto hashes_of = [&](const std::string& name) -> const TaskHashes& {
+    const auto found = plan.tasks.find(name);
+    if (found == plan.tasks.end()) {
+      throw input_error(
+          fmt::format("task \"{}\" is not in the plan of this experiment; "
+                      "run it again",
+                      name));
+    }
+    return found->second;
+  };
+  std::map<std::string, std::string> hashes = {{"base", plan.base},
+                                               {"encoder", plan.encoder},
+                                               {"head", hashes_of(task).head},
+                                               {"data", hashes_of(task).data}};
+  for (const std::string& name : tasks) hashes["expert/" + name] = hashes_of(name).expert;
+  return hashes;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,70 @@
+// store/plan.h -- what a run knew of the bytes it worked on, so that a report needs no checkpoints.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "store/record.h"
+
+namespace isomerge {
+
+// Content hashes by role.
+struct TaskHashes {
+  std::string expert;
+  std::string head;  // of this task's head alone
+  std::string data;
+  bool operator==(const TaskHashes&) const = default;
+};
+
+struct Plan {
+  std::string base;
+  std::string encoder;
+  std::map<std::string, TaskHashes> tasks;  // by task name
+  bool operator==(const Plan&) const = default;
+};
+
+std::filesystem::path plan_path(const std::filesystem::path& results, const std::string& stem);
+
+// results/plans/<stem>.json, atomically.
+void write_plan(const std::filesystem::path& results, const std::string& stem, const Plan& plan);
+
+// Throws Error(kInput) if there is none (with the command that makes it) or it is damaged.
+Plan read_plan(const std::filesystem::path& results, const std::string& stem);
+
+// The hashes that a run of `tasks` evaluated on `task` depends on, by the roles of RunDefinition.
+// Throws Error(kInput) if the plan does not know a task.
+std::map<std::string, std::string> run_hashes(const Plan& plan,
+                                              const std::vector<std::string>& tasks,
+                                              const std::string& task);
+
+// The run behind one cell: the ONE place where experiment files become keys, called by the runner
+// and by the report. A template since this room does not know config: the arguments are Experiment,
+// Row and Candidate of config/experiment.h. What a trivial row does not depend on is left out of
+// its definition, so zero_shot and fine_tuned are shared by all experiments on the same bytes.
+template <class ExperimentT, class RowT, class CandidateT>
+RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
+                         const CandidateT& candidate, const std::string& task,
+                         const std::string& split, const Plan& plan) {
+  RunDefinition run;
+  run.method = row.method;
+  run.revision = row.revision;
+  run.task = task;
+  run.split = split;
+  run.mean = experiment.suite.preprocess.mean;
+  run.std = experiment.suite.preprocess.std;
+  if (row.method == "fine_tuned") {
+    run.tasks = {task};
+  } else if (row.method != "zero_shot") {
+    run.tasks = row.task_set;
+    run.options = candidate.options;
+    run.alpha = candidate.alpha;
+    run.precision = precision_text(experiment.precision);
+    run.exclude = experiment.exclude;
+    run.average = experiment.average;
+  }
+  run.hashes = run_hashes(plan, run.tasks, task);
+  return run;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,67 @@
+// store/record.h -- one stored result: what was run, on which bytes, with which outcome per
+// example.
+//
+// Same run, same bytes: no time, host or program version is in a record (those are in the log).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "store/outcomes.h"
+
+namespace isomerge {
+
+// How a score was come by; part of every key. Raise the revision when the numbers change.
+inline constexpr const char* kEvaluation = "argmax over the task's own classes, revision 1";
+
+// Everything a score depends on. Its hash names the record.
+struct RunDefinition {
+  std::string method;
+  int revision = 1;                                                                 // of the method
+  std::map<std::string, std::variant<bool, int64_t, double, std::string>> options;  // resolved
+  std::optional<double> alpha;
+  std::string precision;  // "fp32", "fp64"; empty where nothing is merged
+  std::vector<std::string> exclude, average;
+  std::vector<std::string> tasks;  // merged, in order; none: zero_shot; the evaluated: fine_tuned
+  std::string task;                // evaluated
+  std::string split;               // "val", "test"
+  std::array<double, 3> mean{}, std{};  // preprocessing per channel
+  std::string evaluation = kEvaluation;
+  std::map<std::string, std::string> hashes;  // "base", "encoder", "head", "data", "expert/<task>"
+
+  bool operator==(const RunDefinition&) const = default;
+};
+
+// Hash of the definition's canonical JSON: sorted keys, no spaces, numbers that read back exactly.
+std::string run_key(const RunDefinition& run);
+
+enum class RunStatus { kDone, kFailed };
+
+struct Record {
+  RunDefinition run;
+  RunStatus status = RunStatus::kDone;
+  std::string message;  // why it failed
+  int64_t correct = 0;
+  int64_t total = 0;
+  double score = 0.0;  // 0..1
+  Outcomes outcomes;   // `total` of them, `correct` true; none if failed
+
+  bool operator==(const Record&) const = default;
+};
+
+Record done_record(RunDefinition run, Outcomes outcomes);
+Record failed_record(RunDefinition run, std::string message);
+
+// JSON for a person to read; the same record gives the same bytes.
+std::string record_text(const Record& record);
+
+// Throws Error(kInput) naming `file` unless `text` is exactly what record_text() gives for it.
+Record parse_record(const std::string& text, const std::filesystem::path& file);
+
+}  // namespace isomerge

@@ -1,0 +1,72 @@
+#include "store/result_store.h"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+namespace isomerge {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
+  return name.data();
+}
+
+}  // namespace
+
+std::filesystem::path ResultStore::record_path(const std::string& key) const {
+  return folder_ / "records" / (key + ".json");
+}
+
+std::optional<Record> ResultStore::find(const std::string& key) const {
+  const std::filesystem::path path = record_path(key);
+  if (!std::filesystem::exists(path)) return {};
+  Record record = parse_record(read_text_file(path), path);
+  if (run_key(record.run) != key) {
+    throw input_error(
+        fmt::format("{}: holds the record of another run, {}; delete it and run again",
+                    path.string(), run_key(record.run)));
+  }
+  return record;
+}
+
+void ResultStore::put(const Record& record) const {
+  std::filesystem::create_directories(folder_ / "records");
+  write_text_file(record_path(run_key(record.run)), record_text(record));
+}
+
+void ResultStore::log(const std::string& key, double seconds,
+                      const std::string& program_version) const {
+  const auto now =
+      std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  const nlohmann::ordered_json line = {{"key", key},
+                                       {"seconds", seconds},
+                                       {"host", host_name()},
+                                       {"when", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", now)},
+                                       {"program", program_version}};
+  const std::string text = line.dump() + "\n";
+  std::filesystem::create_directories(folder_);
+  const std::filesystem::path path = folder_ / "log.jsonl";
+  // One write of one line to a file opened for appending: lines of several processes stay whole.
+  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  const ssize_t put = descriptor < 0 ? -1 : ::write(descriptor, text.data(), text.size());
+  const int error = errno;
+  if (descriptor >= 0) ::close(descriptor);
+  if (put != static_cast<ssize_t>(text.size())) {
+    throw machine_error(
+        fmt::format("{}: appending failed: {}", path.string(), std::strerror(error)));
+  }
+}
+
+}  // namespace isomerge

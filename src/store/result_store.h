@@ -1,0 +1,37 @@
+// store/result_store.h -- the folder of results: one file per record, written once, atomically.
+// Several processes and machines may share it: equal runs write equal bytes.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "store/record.h"
+
+namespace isomerge {
+
+class ResultStore {
+ public:
+  // Touches nothing yet; folders are made by the first put() or log().
+  explicit ResultStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::filesystem::path record_path(const std::string& key) const;  // folder/records/<key>.json
+
+  // The record of that key, or nothing. A file that is damaged, or that holds the record of another
+  // key, is an Error(kInput) naming it.
+  std::optional<Record> find(const std::string& key) const;
+  std::optional<Record> find(const RunDefinition& run) const { return find(run_key(run)); }
+
+  // Replaces a record of the same key.
+  void put(const Record& record) const;
+
+  // Appends a line to folder/log.jsonl: what may differ between two runs of the same record
+  // (seconds, host, time, program version).
+  void log(const std::string& key, double seconds, const std::string& program_version) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+}  // namespace isomerge

@@ -1,0 +1,90 @@
+// task/updates.h -- what fine-tuning changed, for all T tasks of a suite, one tensor at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "checkpoint/checkpoint.h"
+
+namespace isomerge {
+
+// The update of one tensor by one task: D_t = expert - base. Dense today; low-rank factors (B, A,
+// scale) will be a second form, hence callers ask for what they need.
+class Update {
+ public:
+  explicit Update(at::Tensor dense) : dense_(std::move(dense)) {}
+
+  const at::Tensor& dense() const { return dense_; }
+  at::IntArrayRef shape() const { return dense_.sizes(); }
+  bool is_zero() const;
+
+ private:
+  at::Tensor dense_;
+};
+
+// What happens to a tensor in a merge.
+enum class Role {
+  kMatrix,    // a task matrix: the method's matrix rule
+  kOther,     // a vector, convolution kernel, embedding...: the method's rule for other tensors
+  kExcluded,  // --exclude: keeps the base's value
+  kCopied,    // not floating: keeps the base's value, and every expert must have the same
+};
+
+// Which tensors are matrices: exactly 2-D and not named *text_projection* (spec/vision.md 1.2, the
+// authors' rule), unless a glob says otherwise. Globs are matched against whole names.
+struct RoleRules {
+  std::vector<std::string> exclude;  // kept as in the base; wins over `average`
+  std::vector<std::string> average;  // treated as other tensors although they are matrices
+
+  Role role_of(const TensorInfo& info) const;
+
+  // Throws Error(kInput) if a glob fits no tensor: it is a slip.
+  void require_matches(const std::vector<TensorInfo>& tensors) const;
+};
+
+struct Expert {
+  std::string task;
+  std::filesystem::path path;
+};
+
+// Base and experts, open. Holds no tensor. Reading is thread-safe.
+class Updates {
+ public:
+  // Throws Error(kInput): no expert, a task name twice, the same file twice (also through links),
+  // the base given as an expert, files that do not hold the same tensors (one report for all
+  // files).
+  Updates(const std::filesystem::path& base, const std::vector<Expert>& experts);
+
+  const std::vector<std::string>& tasks() const { return tasks_; }  // in the order given
+  const Checkpoint& base() const { return *base_; }
+  const std::vector<TensorInfo>& tensors() const { return base_->tensors(); }  // file order
+
+  // Bytes to read for one tensor of the base and all experts.
+  uint64_t bytes(const std::string& name) const;
+
+  struct Loaded {
+    at::Tensor base;                  // in the compute dtype
+    std::vector<Update> updates;      // T, in task order, in the compute dtype
+    std::vector<std::string> hashes;  // T, of the experts' stored bytes
+  };
+
+  // Reads one floating tensor of the base and of every expert: T + 1 tensors in memory, never T
+  // models. Updates are formed in `dtype` (fp32 or fp64), so halves are widened before the
+  // subtraction. Throws Error(kInput) if a value is NaN or Inf, naming tensor, task and how many.
+  Loaded load(const std::string& name, at::ScalarType dtype) const;
+
+  // Throws Error(kInput) if the experts' values of a tensor that is not floating differ from the
+  // base's.
+  void require_equal(const std::string& name) const;
+
+ private:
+  std::vector<std::string> tasks_;
+  std::unique_ptr<Checkpoint> base_;
+  std::vector<std::unique_ptr<Checkpoint>> experts_;
+};
+
+}  // namespace isomerge
