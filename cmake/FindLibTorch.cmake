@@ -74,11 +74,12 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::LibTorch)
     # the linker need not see it.
     target_link_options(LibTorch::LibTorch INTERFACE "-Wl,--allow-shlib-undefined")
   endif()
-  set(_libtorch_include "${LibTorch_INCLUDE_DIR}"
-                        "${LibTorch_INCLUDE_DIR}/torch/csrc/api/include")
+  # Searched last: the wheel also carries headers of other libraries (fmt of another version), and
+  # they must not hide the system's, which are what we link.
+  target_compile_options(LibTorch::LibTorch INTERFACE
+    "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}\""
+    "SHELL:-idirafter \"${LibTorch_INCLUDE_DIR}/torch/csrc/api/include\"")
   set_target_properties(LibTorch::LibTorch PROPERTIES
-    INTERFACE_INCLUDE_DIRECTORIES "${_libtorch_include}"
-    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${_libtorch_include}"
     INTERFACE_LINK_LIBRARIES "${_libtorch_libraries}"
     INTERFACE_LINK_DIRECTORIES "${LibTorch_LIBRARY_DIR}")
 endif()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include <fcntl.h>
@@ -19,10 +20,18 @@ namespace {
 
 std::string reason(int error) { return std::strerror(error); }
 
+// Not a matter of names and permissions, which the user can mend.
+bool is_machine_fault(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EIO || error == EMFILE || error == ENFILE ||
+         error == ENOMEM;
+}
+
 int open_for_reading(const std::filesystem::path& path, uint64_t* size) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: a named pipe is refused below instead of waited for. It changes nothing for files.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
-    throw input_error(fmt::format("{}: cannot open: {}", path.string(), reason(errno)));
+    throw Error(is_machine_fault(errno) ? Fault::kMachine : Fault::kInput,
+                fmt::format("{}: cannot open: {}", path.string(), reason(errno)));
   }
   struct stat info {};
   if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -95,12 +104,17 @@ MappedFile::~MappedFile() {
 }
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
-  // The process id keeps several machines' or shards' temporaries in one folder apart.
-  temporary_ = path_.parent_path() /
-               fmt::format(".{}.{}.part", path_.filename().string(), static_cast<int>(::getpid()));
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  // A random part keeps the temporaries of threads, and of several machines (whose process ids may
+  // be equal) in one folder, apart; O_EXCL makes sure of it.
+  temporary_ =
+      path_.parent_path() / fmt::format(".{}.{}-{:08x}.part", path_.filename().string(),
+                                        static_cast<int>(::getpid()), std::random_device()());
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (descriptor_ < 0) {
-    throw input_error(fmt::format("{}: cannot write: {}", path_.string(), reason(errno)));
+    const int error = errno;
+    temporary_.clear();
+    throw Error(is_machine_fault(error) ? Fault::kMachine : Fault::kInput,
+                fmt::format("{}: cannot write: {}", path_.string(), reason(error)));
   }
 }
 
@@ -147,9 +161,9 @@ void write_text_file(const std::filesystem::path& path, std::string_view text) {
 }
 
 void require_writable_folder(const std::filesystem::path& folder) {
-  std::error_code error;
+  std::error_code error, ignored;
   std::filesystem::create_directories(folder, error);
-  if (!std::filesystem::is_directory(folder)) {
+  if (!std::filesystem::is_directory(folder, ignored)) {
     throw input_error(fmt::format("{}: cannot create the folder: {}", folder.string(),
                                   error ? error.message() : "a file of that name is in the way"));
   }

@@ -55,7 +55,7 @@ class MappedFile {
 
 // A file that appears under its name only when it is complete: written beside it under a temporary
 // name, flushed to disk and renamed by commit(). Without commit() nothing remains. An orderly exit
-// after a signal removes it too; a SIGKILL may leave a file named ".<name>.<pid>.part".
+// after a signal removes it too; a SIGKILL may leave a file named ".<name>.<pid>-<random>.part".
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -9,8 +9,9 @@
 
 namespace isomerge {
 
-// The entry of `known` closest to `name` by edit distance (case ignored), if it is close enough to
-// be a likely slip: at most a third of the name's length, and at least 2 edits are always allowed.
+// The entry of `known` closest to `name` by edit distance (case ignored, a swap is one edit), if it
+// is close enough to be a likely slip: at most a third of the name's length, and at least 2 edits
+// are always allowed.
 std::optional<std::string> find_nearest(std::string_view name,
                                         const std::vector<std::string>& known);
 

@@ -176,7 +176,8 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
 
   const uint64_t data_start = sizeof length + length;
   SafetensorsHeader header;
-  for (const auto& [name, entry] : parse_header(file, text).items()) {
+  const nlohmann::json entries = parse_header(file, text);  // items() refers to it
+  for (const auto& [name, entry] : entries.items()) {
     if (name != "__metadata__") {
       header.places.push_back(parse_entry(file, name, entry, data_start));
       continue;

@@ -87,8 +87,7 @@ void add_doubles(const Recipe& recipe, std::vector<std::string>& facts) {
     for (size_t j = 0; j < i; ++j) {
       const auto& [other_name, other_path] = recipe.experts[j];
       if (name == other_name) facts.push_back(fmt::format("expert \"{}\" given twice", name));
-      if (std::filesystem::weakly_canonical(path) ==
-          std::filesystem::weakly_canonical(other_path)) {
+      if (same_file(path, other_path)) {
         facts.push_back(fmt::format("experts \"{}\" and \"{}\" are the same file: {}", other_name,
                                     name, path.string()));
       }

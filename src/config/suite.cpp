@@ -71,8 +71,7 @@ Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const R
     if (other.name == task.name) {
       reader.problem(value.line, fmt::format("task \"{}\" given twice", task.name));
     }
-    if (!task.expert.empty() && std::filesystem::weakly_canonical(other.expert) ==
-                                    std::filesystem::weakly_canonical(task.expert)) {
+    if (same_file(other.expert, task.expert)) {
       reader.problem(value.line, fmt::format("tasks \"{}\" and \"{}\" have the same expert: {}",
                                              other.name, task.name, task.expert.string()));
     }

@@ -56,9 +56,9 @@ std::filesystem::path resolve_path(const std::string& text, const std::filesyste
   if (text.empty()) return {};  // reported by whoever read the text
   const std::filesystem::path path =
       (std::filesystem::absolute(file).parent_path() / text).lexically_normal();
-  if (files == Files::kMayBeMissing || std::filesystem::exists(path)) return path;
+  std::error_code ignored;  // what may not be looked at counts as missing
+  if (files == Files::kMayBeMissing || std::filesystem::exists(path, ignored)) return path;
   std::vector<std::string> neighbours;
-  std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(path.parent_path(), ignored)) {
     neighbours.push_back(entry.path().filename().string());
   }
@@ -67,6 +67,12 @@ std::filesystem::path resolve_path(const std::string& text, const std::filesyste
                fmt::format("no such file: {}{}", path.string(),
                            nearest_hint(path.filename().string(), neighbours)));
   return path;
+}
+
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  return !a.empty() && std::filesystem::weakly_canonical(a, ignored) ==
+                           std::filesystem::weakly_canonical(b, ignored);
 }
 
 }  // namespace isomerge

@@ -42,4 +42,7 @@ enum class Files { kMustExist, kMayBeMissing };
 std::filesystem::path resolve_path(const std::string& text, const std::filesystem::path& file,
                                    int line, Files files, Problems& problems);
 
+// Whether two paths, existing or not, lead to the same place, links followed. Empty ones never do.
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+
 }  // namespace isomerge

@@ -124,9 +124,10 @@ struct BatchLoader::State {
     try {
       prepare_all();
     } catch (const c10::Error& e) {  // the allocator of tensors
+      const std::string reason = e.what_without_backtrace();
       failure = std::make_exception_ptr(
           machine_error(fmt::format("{}: reading split {}: {}", pack.path().string(), split.name,
-                                    e.what_without_backtrace())));
+                                    reason.substr(0, reason.find('\n')))));
     } catch (...) {
       failure = std::current_exception();
     }

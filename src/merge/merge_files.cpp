@@ -19,10 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-at::ScalarType compute_dtype(Precision precision) {
-  return precision == Precision::kFp64 ? at::kDouble : at::kFloat;
-}
-
 enum class OutputFormat { kSafetensors, kTorchScript };
 
 struct Output {
@@ -141,6 +137,10 @@ void report_oddities(const MergeSummary& summary) {
 }
 
 }  // namespace
+
+at::ScalarType compute_dtype(Precision precision) {
+  return precision == Precision::kFp64 ? at::kDouble : at::kFloat;
+}
 
 double resolved_alpha(const Recipe& recipe) {
   return recipe.alpha ? *recipe.alpha : require_method_info(recipe.method).default_alpha.value();

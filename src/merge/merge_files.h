@@ -8,6 +8,9 @@
 
 namespace isomerge {
 
+// fp32 or fp64.
+at::ScalarType compute_dtype(Precision precision);
+
 // alpha when a recipe gives none: the method's default.
 double resolved_alpha(const Recipe& recipe);
 

@@ -38,8 +38,8 @@ Interval mean_interval(const std::vector<Accuracy>& accuracies, double z) {
   double below = 0.0, above = 0.0;
   for (const Accuracy& accuracy : accuracies) {
     const Interval one = wilson_interval(accuracy, z);
-    below += std::pow(accuracy.value() - one.low, 2);
-    above += std::pow(one.high - accuracy.value(), 2);
+    below += (accuracy.value() - one.low) * (accuracy.value() - one.low);
+    above += (one.high - accuracy.value()) * (one.high - accuracy.value());
   }
   const double count = static_cast<double>(accuracies.size());
   return {mean - std::sqrt(below) / count, mean + std::sqrt(above) / count};

@@ -33,13 +33,14 @@ std::string outcomes_text(const Outcomes& outcomes) {
 }
 
 Outcomes parse_outcomes(const std::string& text, size_t count) {
-  Outcomes outcomes(count);
-  // Bounded by the text, whatever count says; the round trip below finds any mismatch.
+  Outcomes outcomes;
+  // `count` is only believed as far as there is text: a damaged file must not ask for memory.
   for (size_t example = 0; example < count && example / 6 < text.size(); ++example) {
     const size_t value = kDigits.find(text[example / 6]);
-    outcomes[example] = value != std::string_view::npos && (value >> (5 - example % 6) & 1) != 0;
+    outcomes.push_back(value != std::string_view::npos && (value >> (5 - example % 6) & 1) != 0);
   }
-  if (outcomes_text(outcomes) != text) {
+  // The reverse must lead back: finds wrong lengths, foreign digits and stray bits at once.
+  if (outcomes.size() != count || outcomes_text(outcomes) != text) {
     throw input_error(fmt::format("outcomes: not the base64 text of {} outcomes", count));
   }
   return outcomes;

@@ -39,13 +39,14 @@ std::filesystem::path plan_path(const std::filesystem::path& results, const std:
 
 void write_plan(const std::filesystem::path& results, const std::string& stem, const Plan& plan) {
   const std::filesystem::path path = plan_path(results, stem);
-  std::filesystem::create_directories(path.parent_path());
+  require_writable_folder(path.parent_path());
   write_text_file(path, plan_text(plan));
 }
 
 Plan read_plan(const std::filesystem::path& results, const std::string& stem) {
   const std::filesystem::path path = plan_path(results, stem);
-  if (!std::filesystem::exists(path)) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) {
     throw input_error(
         fmt::format("{}: no such file: the experiment \"{}\" was not run into this "
                     "results folder; `isomerge run` makes it",
@@ -57,8 +58,8 @@ Plan read_plan(const std::filesystem::path& results, const std::string& stem) {
   Plan plan;
   try {
     plan = plan_of(nlohmann::ordered_json::parse(text));
-  } catch (const nlohmann::json::exception& error) {
-    throw input_error(error.what()).during(context);
+  } catch (const nlohmann::json::exception& fault) {
+    throw input_error(fault.what()).during(context);
   }
   if (plan_text(plan) != text) throw input_error(context + ": its layout was changed");
   return plan;

@@ -31,7 +31,8 @@ std::filesystem::path ResultStore::record_path(const std::string& key) const {
 
 std::optional<Record> ResultStore::find(const std::string& key) const {
   const std::filesystem::path path = record_path(key);
-  if (!std::filesystem::exists(path)) return {};
+  std::error_code error;  // a folder that may not be looked into is for the next line to report
+  if (!std::filesystem::exists(path, error) && !error) return {};
   Record record = parse_record(read_text_file(path), path);
   if (run_key(record.run) != key) {
     throw input_error(
@@ -42,7 +43,7 @@ std::optional<Record> ResultStore::find(const std::string& key) const {
 }
 
 void ResultStore::put(const Record& record) const {
-  std::filesystem::create_directories(folder_ / "records");
+  require_writable_folder(folder_ / "records");
   write_text_file(record_path(run_key(record.run)), record_text(record));
 }
 
@@ -56,7 +57,7 @@ void ResultStore::log(const std::string& key, double seconds,
                                        {"when", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", now)},
                                        {"program", program_version}};
   const std::string text = line.dump() + "\n";
-  std::filesystem::create_directories(folder_);
+  require_writable_folder(folder_);
   const std::filesystem::path path = folder_ / "log.jsonl";
   // One write of one line to a file opened for appending: lines of several processes stay whole.
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);

@@ -24,7 +24,7 @@ echo "config-files libfmt-dev 99"
 END
 shim apt-get <<END
 #!/bin/bash
-echo "apt-get \$*" >>"$work/calls"
+echo "\${VIA_SUDO:-}apt-get \$*" >>"$work/calls"
 [ ! -e "$work/offline" ] || { echo "E: could not resolve" >&2; exit 100; }
 [ -e "$work/useless" ] || [ "\$1" = update ] || : >"$work/hidden"
 END
@@ -36,7 +36,7 @@ shim sudo <<END
 #!/bin/bash
 echo "sudo" >>"$work/calls"
 [ -e "$work/sudo" ] || exit 1
-shift; exec "\$@"
+shift; VIA_SUDO="by sudo: " exec "\$@"
 END
 # A Python whose venv module makes a .venv with itself in it, and whose pip writes two tiny wheels.
 shim python <<END
@@ -111,7 +111,7 @@ says "missing Debian packages: ninja-build lld"
 says "apt-get update && apt-get install --yes --no-install-recommends ninja-build lld"
 says "-m venv --clear '$work/tree/.venv' && '$work/tree/.venv/bin/pip' install torch==2.13.0 numpy==2.4.6"
 grep -q -e apt-get -e pip "$work/calls" && complain "installs without root"
-machine sudo; hide lld; runs 0; calls sudo; calls "apt-get install"
+machine sudo; hide lld; runs 0; calls "by sudo: apt-get update"; calls "by sudo: apt-get install"
 machine; runs 0; calls "pip install"  # packages there: no root needed
 
 # A .venv that an interruption left behind is repaired, however it is broken.
@@ -134,7 +134,8 @@ machine
 for prefix in "$work/site/torch" "/nonexistent:$work/site" "$work/site/torch/share/cmake/Torch"; do
   runs 0 CMAKE_PREFIX_PATH="$prefix"; calls_nothing; silent
 done
-runs 0 CMAKE_PREFIX_PATH="$work/bin"; says "names no LibTorch"; calls "pip install"
+mkdir -p "$work/headless/lib"; touch "$work/headless/lib/libtorch_cpu.so"  # no headers in it
+runs 0 CMAKE_PREFIX_PATH="$work/bin:$work/headless"; says "names no LibTorch"; calls "pip install"
 machine; hide lld; runs 2 CMAKE_PREFIX_PATH="$work/site"
 grep -q 'pip' "$work/output" && complain "asks for torch although it is given"
 

@@ -47,7 +47,7 @@ def main():
         worst = max(worst, value)
         print(f"{value:9.2e}  {tensor['name']}", flush=True)
     print(f"{worst:9.2e}  worst; bar {bar:.0e}: {'passed' if worst <= bar else 'FAILED'}")
-    sys.exit(worst > bar)
+    sys.exit(int(worst > bar))
 
 
 if __name__ == "__main__":

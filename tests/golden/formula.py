@@ -134,7 +134,8 @@ def base(tensor):
 
 
 def expert(case, tensor, task):
-    return (base(tensor).astype(np.float64) + update(case, tensor, task)).astype(np.float32)
+    exact = base(tensor).astype(np.float64) + update(case, tensor, task)
+    return np.asarray(exact).astype(np.float32)  # NumPy makes sums of scalars no arrays
 
 
 def checksum(arrays):

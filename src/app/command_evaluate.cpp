@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "base/progress.h"
+#include "checkpoint/checkpoint.h"
+#include "config/suite.h"
+#include "experiment/suite_evaluator.h"
+#include "metric/accuracy.h"
+
+namespace isomerge {
+namespace {
+
+struct TaskScore {
+  std::string task, title;
+  Accuracy accuracy;
+};
+
+std::vector<TaskScore> evaluate_tasks(SuiteEvaluator& evaluator,
+                                      const std::vector<std::string>& tasks,
+                                      const std::string& split) {
+  int64_t total = 0;
+  for (const std::string& task : tasks) total += evaluator.split_size(task, split);
+  Progress progress("evaluating", static_cast<uint64_t>(total));
+  std::vector<TaskScore> scores;
+  for (const std::string& task : tasks) {
+    const Evaluation result = evaluator.evaluate(task, split);
+    scores.push_back({task, require_task(evaluator.suite(), task).title, result.accuracy});
+    progress.add(static_cast<uint64_t>(result.accuracy.total), task);
+  }
+  return scores;
+}
+
+std::vector<Accuracy> accuracies(const std::vector<TaskScore>& scores) {
+  std::vector<Accuracy> out;
+  for (const TaskScore& score : scores) out.push_back(score.accuracy);
+  return out;
+}
+
+void print_json(const std::vector<TaskScore>& scores, const std::string& weights,
+                const std::string& split) {
+  nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
+  for (const TaskScore& score : scores) {
+    const Interval interval = wilson_interval(score.accuracy);
+    tasks.push_back({{"task", score.task},
+                     {"correct", score.accuracy.correct},
+                     {"total", score.accuracy.total},
+                     {"accuracy", score.accuracy.value()},
+                     {"low", interval.low},
+                     {"high", interval.high}});
+  }
+  const nlohmann::ordered_json out = {{"weights", weights},
+                                      {"split", split},
+                                      {"tasks", tasks},
+                                      {"mean_accuracy", mean_accuracy(accuracies(scores))}};
+  fmt::print("{}\n", out.dump(2));
+}
+
+void print_line(const std::string& title, double value, const Interval& interval,
+                const std::string& counts) {
+  fmt::print("{:<28} {:6.2f} %   95 %: {:6.2f} to {:6.2f}   {}\n", title, 100.0 * value,
+             100.0 * interval.low, 100.0 * interval.high, counts);
+}
+
+}  // namespace
+
+const CommandInfo& evaluate_info() {
+  static const CommandInfo info{
+      "evaluate",
+      "SUITE.json --weights FILE [--task NAME ...] [--split test|val] [options]",
+      "measure a checkpoint's accuracy on the tasks of a suite",
+      "  isomerge evaluate experiments/suites/mini_vision.json --weights merged.safetensors",
+      {{"weights", "FILE", "the checkpoint, with the tensors of the suite's base"},
+       {"task", "NAME", "only this task of the suite (default: all)", true},
+       {"split", "test|val", "which examples (default: test)"},
+       {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},
+       {"json", "", "print the scores as JSON, in 0..1"}},
+      1,
+      1};
+  return info;
+}
+
+int run_evaluate(const Arguments& arguments) {
+  const std::string weights = arguments.require("weights");
+  const Suite suite = read_suite(arguments.operands()[0], arguments.settings("set"));
+  std::vector<std::string> tasks = arguments.all("task");
+  if (tasks.empty()) tasks = task_names(suite);
+  const std::string split = arguments.find("split").value_or("test");
+
+  SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device());
+  evaluator.bind(Checkpoint(weights).read_all(), weights);
+  const auto scores = evaluate_tasks(evaluator, tasks, split);
+  if (arguments.has("json")) {
+    print_json(scores, weights, split);
+    return 0;
+  }
+  for (const TaskScore& score : scores) {
+    print_line(score.title, score.accuracy.value(), wilson_interval(score.accuracy),
+               fmt::format("{} of {}", score.accuracy.correct, score.accuracy.total));
+  }
+  print_line("mean", mean_accuracy(accuracies(scores)), mean_interval(accuracies(scores)),
+             fmt::format("{} tasks, {}", scores.size(), split));
+  return 0;
+}
+
+}  // namespace isomerge

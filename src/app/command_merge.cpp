@@ -1,0 +1,125 @@
+#include <chrono>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "app/commands.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "config/configuration.h"
+#include "config/method_info.h"
+#include "config/recipe.h"
+#include "merge/merge_files.h"
+#include "merge/merge_plan.h"
+
+namespace isomerge {
+namespace {
+
+// A recipe file, if one is named, with the flags laid over it.
+Recipe recipe_of(const Arguments& arguments) {
+  Recipe recipe;
+  if (!arguments.operands().empty()) {
+    recipe = read_recipe(arguments.operands()[0], arguments.settings("set"));
+  }
+  if (const auto method = arguments.find("method")) recipe.method = *method;
+  for (const std::string& text : arguments.all("option")) {
+    const auto [name, value] = parse_option(text);
+    recipe.options[name] = value;
+  }
+  if (const auto base = arguments.find("base")) recipe.base = *base;
+  for (const std::string& text : arguments.all("expert")) {
+    recipe.experts.push_back(parse_expert(text));
+  }
+  if (const auto out = arguments.find("out")) recipe.out = *out;
+  if (const auto alpha = arguments.find_number("alpha")) recipe.alpha = alpha;
+  if (const auto text = arguments.find("precision")) recipe.precision = parse_precision(*text);
+  if (const auto text = arguments.find("dtype")) recipe.dtype = parse_output_dtype(*text);
+  for (const std::string& glob : arguments.all("exclude")) recipe.exclude.push_back(glob);
+  for (const std::string& glob : arguments.all("average")) recipe.average.push_back(glob);
+  recipe.update_only = recipe.update_only || arguments.has("update-only");
+  require_complete(recipe);
+  return recipe;
+}
+
+void print_plan(const Recipe& recipe, const MergePlan& plan) {
+  fmt::print("{}\n", configuration_text(
+                         {recipe.method,
+                          resolve_options(require_method_info(recipe.method), recipe.options),
+                          resolved_alpha(recipe)}));
+  for (const PlannedTensor& tensor : plan.tensors) {
+    fmt::print("{:<10} {:<52} {:<18} {:>10}  {}\n", tensor.role, tensor.info.name,
+               shape_text(tensor.info.shape), human_bytes(tensor.bytes), tensor.reason);
+  }
+  fmt::print("{} tensors, {} to read, about {} of memory for the tensors in flight\n",
+             plan.tensors.size(), human_bytes(plan.bytes), human_bytes(plan.memory));
+}
+
+void print_summary(const Recipe& recipe, const MergeSummary& summary, double seconds, bool json) {
+  int64_t cut = 0;
+  for (const auto& [name, count] : summary.cut) cut += count;
+  if (json) {
+    nlohmann::ordered_json out = {{"out", recipe.out.string()},
+                                  {"method", recipe.method},
+                                  {"matrices", summary.matrices},
+                                  {"others", summary.others},
+                                  {"excluded", summary.excluded},
+                                  {"copied", summary.copied},
+                                  {"zero_updates", summary.zero_updates},
+                                  {"null_directions", cut},
+                                  {"seconds", seconds}};
+    fmt::print("{}\n", out.dump(2));
+    return;
+  }
+  fmt::print("{}: {} matrices by {}, {} other tensors", recipe.out.string(), summary.matrices,
+             recipe.method, summary.others);
+  if (summary.excluded > 0) fmt::print(", {} excluded", summary.excluded);
+  if (summary.copied > 0) fmt::print(", {} copied", summary.copied);
+  if (summary.zero_updates > 0) fmt::print(", {} without any update", summary.zero_updates);
+  if (cut > 0) {
+    fmt::print(", {} directions in {} matrices count as zero", cut, summary.cut.size());
+  }
+  fmt::print("; {}\n", human_seconds(seconds));
+}
+
+}  // namespace
+
+const CommandInfo& merge_info() {
+  static const CommandInfo info{
+      "merge",
+      "[RECIPE.json] --method NAME --base BASE --expert TASK=PATH ... --out FILE|DIR/ [options]",
+      "merge experts of one base into one checkpoint",
+      "  isomerge merge --method iso_cts --option common_fraction=0.8 --base base.safetensors \\\n"
+      "    --expert cars=cars.safetensors --expert dtd=dtd.safetensors --out merged.safetensors",
+      {{"method", "NAME", "merge method; isomerge methods lists them"},
+       {"option", "NAME=VALUE", "an option of the method", true},
+       {"base", "FILE", "the pretrained checkpoint"},
+       {"expert", "TASK=FILE", "a checkpoint fine-tuned from it", true},
+       {"out", "FILE", "*.safetensors, *.pt (TorchScript base) or a folder with / at its end"},
+       {"alpha", "X", "scaling of the merged update (default: the method's)"},
+       {"update-only", "", "write the merged update itself, before alpha"},
+       {"precision", "fp32|fp64", "of the computation (default: fp32)"},
+       {"exclude", "GLOB", "leave these tensors as in the base", true},
+       {"average", "GLOB", "average these matrices like vectors", true},
+       {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
+       {"set", "NAME=VALUE", "a ${NAME} of the recipe file", true},
+       {"dry-run", "", "print what would happen to every tensor"},
+       {"json", "", "print the summary as JSON"}},
+      0,
+      1};
+  return info;
+}
+
+int run_merge(const Arguments& arguments) {
+  const Recipe recipe = recipe_of(arguments);
+  if (arguments.has("dry-run")) {
+    print_plan(recipe, plan_merge(recipe, arguments.threads()));
+    return 0;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const MergeSummary summary = merge_files(recipe, arguments.threads(), arguments.device());
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  print_summary(recipe, summary, elapsed.count(), arguments.has("json"));
+  return 0;
+}
+
+}  // namespace isomerge

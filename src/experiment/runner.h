@@ -1,0 +1,52 @@
+// experiment/runner.h -- carries out an experiment: whatever is not stored yet is computed, stored,
+// and never computed again.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "config/experiment.h"
+
+namespace isomerge {
+
+struct RunSettings {
+  std::filesystem::path results;
+  int threads = 1;
+  c10::Device device = c10::Device(c10::kCPU);
+  std::string program_version;  // for the log beside the records
+};
+
+struct RunSummary {
+  int64_t computed = 0;               // records written now
+  int64_t reused = 0;                 // records that were there
+  int64_t failed = 0;                 // records of runs that failed now
+  std::vector<std::string> failures;  // what went wrong, one line each
+};
+
+// For every row of the experiment: evaluates its candidates on the selection split, chooses one
+// (metric/selection.h), evaluates it on the report's split. The fine-tuned experts, which every
+// normalised accuracy divides by, come first. Merged updates are computed when a record needs one.
+//
+// A run that fails is stored as failed and the next goes on; it is tried again at the next start.
+// Killed at any point, the next start continues and ends with the same records.
+// Throws Error(kInput) for whatever keeps the whole experiment from running; kMachine (disk,
+// memory); kInterrupted.
+RunSummary run_experiment(const Experiment& experiment, const RunSettings& settings);
+
+// What a start would find: per row, how many candidates are evaluated on the selection split and
+// how many tasks of the chosen one on the report's. Reads records only.
+struct RowStatus {
+  std::string row;           // "iso_cts/common_fraction=0.8, 8 tasks"
+  int64_t candidates = 0;    // of the grid
+  int64_t evaluated = 0;     // candidates with all their records on the selection split
+  std::string chosen;        // canonical string, empty if the search is not over
+  bool is_complete = false;  // chosen and tested on every task
+};
+std::vector<RowStatus> experiment_status(const Experiment& experiment,
+                                         const std::filesystem::path& results);
+
+}  // namespace isomerge

@@ -1,0 +1,50 @@
+#include "experiment/suite_evaluator.h"
+
+#include <fmt/format.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+
+namespace isomerge {
+namespace {
+
+std::string tensor_hash(const at::Tensor& tensor) {
+  return Hasher()
+      .update(shape_text(tensor.sizes().vec()))
+      .update(dtype_text(tensor.scalar_type()))
+      .update(tensor.const_data_ptr(), tensor.nbytes())
+      .digest();
+}
+
+}  // namespace
+
+SuiteEvaluator::SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks,
+                               int threads, c10::Device device)
+    : suite_(suite), encoder_(suite.encoder, device) {
+  options_.threads = threads;
+  for (size_t c = 0; c < 3; ++c) {
+    options_.normalisation.mean[c] = static_cast<float>(suite.preprocess.mean[c]);
+    options_.normalisation.std[c] = static_cast<float>(suite.preprocess.std[c]);
+  }
+  const Checkpoint heads(suite.heads);
+  for (const std::string& name : tasks) {
+    const Task& task = require_task(suite, name);
+    auto pack = std::make_unique<Pack>(task.data);
+    const at::Tensor weight = heads.read(name);
+    const auto [entry, is_new] = heads_.emplace(
+        name,
+        Head{ClassHead(weight, fmt::format("{}: {}", heads.label(), name)), tensor_hash(weight)});
+    entry->second.head.require_classes_of(*pack);
+    packs_.emplace(name, std::move(pack));
+  }
+}
+
+int64_t SuiteEvaluator::split_size(const std::string& task, const std::string& split) const {
+  return packs_.at(task)->require_split(split).size();
+}
+
+Evaluation SuiteEvaluator::evaluate(const std::string& task, const std::string& split) const {
+  return isomerge::evaluate(encoder_, heads_.at(task).head, *packs_.at(task), split, options_);
+}
+
+}  // namespace isomerge

@@ -1,0 +1,97 @@
+#include "report/csv.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace isomerge {
+namespace {
+
+std::string quoted(const std::string& field) {
+  if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
+  std::string out = "\"";
+  for (const char c : field) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string csv_line(const std::vector<std::string>& fields) {
+  std::vector<std::string> parts;
+  for (const std::string& field : fields) parts.push_back(quoted(field));
+  return join(parts, ",") + "\n";
+}
+
+std::string optional_text(const std::optional<double>& value) {
+  return value ? number_text(*value) : "";
+}
+
+std::string task_set_text(const TableRow& row) {
+  std::vector<std::string> names;
+  for (const TaskCell& cell : row.cells) names.push_back(cell.task);
+  return join(names, " ");
+}
+
+}  // namespace
+
+std::string csv_text(const Table& table) {
+  std::string text = csv_line({"method", "title", "tasks", "configuration", "alpha",
+                               "alpha_at_edge", "accuracy", "low", "high", "normalised", "note"});
+  for (const TableRow& row : table.rows) {
+    text +=
+        csv_line({row.method, row.title, task_set_text(row), row.chosen, optional_text(row.alpha),
+                  row.alpha_at_edge ? "true" : "false", optional_text(row.accuracy),
+                  row.interval ? number_text(row.interval->low) : "",
+                  row.interval ? number_text(row.interval->high) : "",
+                  optional_text(row.normalised), row.note});
+  }
+  return text;
+}
+
+std::string csv_tasks_text(const Table& table) {
+  std::string text = csv_line({"method", "title", "tasks", "task", "correct", "total", "accuracy",
+                               "low", "high", "normalised", "note"});
+  for (const TableRow& row : table.rows) {
+    for (const TaskCell& cell : row.cells) {
+      std::vector<std::string> numbers(5);
+      if (cell.accuracy) {
+        const Interval interval = wilson_interval(*cell.accuracy);
+        numbers = {std::to_string(cell.accuracy->correct), std::to_string(cell.accuracy->total),
+                   number_text(cell.accuracy->value()), number_text(interval.low),
+                   number_text(interval.high)};
+      }
+      text +=
+          csv_line({row.method, row.title, task_set_text(row), cell.task, numbers[0], numbers[1],
+                    numbers[2], numbers[3], numbers[4], optional_text(cell.normalised), cell.note});
+    }
+  }
+  return text;
+}
+
+std::vector<std::vector<std::string>> parse_csv(const std::string& text) {
+  std::vector<std::vector<std::string>> lines;
+  bool inside = false;   // a quoted field
+  bool at_start = true;  // of a line: no field begun
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (at_start) lines.push_back({""});
+    at_start = false;
+    std::string& field = lines.back().back();
+    if (inside && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+      field += '"';
+      ++i;
+    } else if (c == '"') {
+      inside = !inside;
+    } else if (inside || (c != ',' && c != '\n' && c != '\r')) {
+      field += c;
+    } else if (c == ',') {
+      lines.back().emplace_back();
+    } else if (c == '\n') {
+      at_start = true;
+    }
+  }
+  if (inside)
+    throw input_error(fmt::format("CSV: a quote in line {} is never closed", lines.size()));
+  return lines;
+}
+
+}  // namespace isomerge

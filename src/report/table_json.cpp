@@ -1,0 +1,51 @@
+// The JSON form of csv.h.
+#include <nlohmann/json.hpp>
+
+#include "report/csv.h"
+
+namespace isomerge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
+
+Json cell_json(const TaskCell& cell) {
+  Json json = {{"task", cell.task}};
+  if (cell.accuracy) {
+    json["correct"] = cell.accuracy->correct;
+    json["total"] = cell.accuracy->total;
+    json["accuracy"] = cell.accuracy->value();
+  }
+  json["normalised"] = number_or_null(cell.normalised);
+  json["note"] = cell.note;
+  return json;
+}
+
+Json row_json(const TableRow& row) {
+  Json json = {{"method", row.method},
+               {"title", row.title},
+               {"configuration", row.chosen},
+               {"alpha", number_or_null(row.alpha)},
+               {"alpha_at_edge", row.alpha_at_edge},
+               {"accuracy", number_or_null(row.accuracy)},
+               {"interval", row.interval ? Json({row.interval->low, row.interval->high}) : Json()},
+               {"normalised", number_or_null(row.normalised)},
+               {"note", row.note},
+               {"tasks", Json::array()}};
+  for (const TaskCell& cell : row.cells) json["tasks"].push_back(cell_json(cell));
+  return json;
+}
+
+}  // namespace
+
+std::string json_text(const Table& table) {
+  Json json = {{"title", table.title},
+               {"split", table.split},
+               {"rows", Json::array()},
+               {"footnotes", table.footnotes}};
+  for (const TableRow& row : table.rows) json["rows"].push_back(row_json(row));
+  return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace isomerge

@@ -1,0 +1,24 @@
+// store/scores.h -- from records to what the search over candidates needs.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "metric/accuracy.h"
+#include "metric/selection.h"
+#include "store/record.h"
+
+namespace isomerge {
+
+using FoundRecord = std::optional<Record>;  // nothing: not run yet
+
+// Correct and total of a finished record; nothing if it is missing or failed.
+std::optional<Accuracy> find_accuracy(const FoundRecord& record);
+
+// The score of one candidate from its validation records, one per task, and those of the
+// single-task models in the same order: their mean normalised accuracy. Missing if any record is
+// missing and none failed; failed if any failed, or if a single-task model is never right.
+CandidateScore candidate_score(const std::vector<FoundRecord>& merged,
+                               const std::vector<FoundRecord>& fine_tuned);
+
+}  // namespace isomerge

@@ -1,0 +1,103 @@
+#include "config/suite.h"
+
+#include <gtest/gtest.h>
+
+#include "config/example_suite.h"
+#include "support/expect_error.h"
+
+namespace isomerge {
+namespace {
+
+std::string replaced(const TemporaryFolder& folder, const std::string& from,
+                     const std::string& to) {
+  std::string text = TemporaryFolder::read(folder / "suites/s.json");
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+TEST(Suite, HoldsWhatItsFileSaysWithAbsolutePaths) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const Suite suite = read_suite(folder / "suites/s.json");
+  EXPECT_EQ(suite.title, "Small");
+  EXPECT_EQ(suite.path, folder / "suites/s.json");
+  EXPECT_EQ(suite.encoder, folder / "m/encoder.pt");
+  EXPECT_EQ(suite.base, folder / "m/base.pt");
+  EXPECT_EQ(suite.heads, folder / "m/heads.pt");
+  EXPECT_EQ(suite.preprocess.mean, (std::array<double, 3>{0.5, 0.25, 0.0}));
+  EXPECT_EQ(suite.preprocess.std, (std::array<double, 3>{1.0, 0.5, 0.25}));
+  EXPECT_EQ(task_names(suite), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(suite.tasks[0].title, "Task A");
+  EXPECT_EQ(suite.tasks[1].title, "b") << "the name stands in for a missing title";
+  EXPECT_EQ(suite.tasks[1].expert, folder / "m/b.pt");
+  EXPECT_EQ(suite.tasks[1].data, folder / "m/data");
+}
+
+TEST(Suite, ListsEveryMissingFileWithItsLineUnlessTheyMayBeMissing) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  std::filesystem::rename(folder / "m/base.pt", folder / "m/base.safetensors");
+  std::filesystem::remove(folder / "m/c.pt");
+  const auto path = folder / "suites/s.json";
+  expect_mentions(error_message([&] { read_suite(path); }),
+                  {"2 problems", "line 4: no such file", (folder / "m/base.pt").string(),
+                   "line 10: no such file", "nearest: \"a.pt\""});
+  EXPECT_EQ(read_suite(path, {}, Files::kMayBeMissing).tasks[2].expert, folder / "m/c.pt");
+}
+
+TEST(Suite, RefusesWhatContradictsItself) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const struct {
+    const char *from, *to, *fact;
+  } edits[] = {
+      {"\"b\", \"exp", "\"a\", \"exp", "line 9: task \"a\" given twice"},
+      {"\"b\", \"exp", "\"B\", \"exp", "line 9: task name \"B\": expected [a-z0-9_]+"},
+      {"../m/b.pt", "../m/../m/a.pt", "line 9: tasks \"a\" and \"b\" have the same expert"},
+      {"[1, 0.5, 0.25]", "[1, 0.5, 0]", "line 6: \"std\": expected positive"},
+      {"[1, 0.5, 0.25]", "[1, 0.5]", "line 6: \"std\": expected 3 numbers"},
+      {"[0.5, 0.25, 0]", "[0.5, \"x\", 0]", "line 6: \"mean\": expected 3 numbers"},
+      {"[0.5, 0.25, 0]", "0.5", "line 6: \"mean\": expected 3 numbers"},
+      {"\"mean\"", "\"means\"", "line 6: unknown key \"means\" in preprocess (nearest: \"mean\")"},
+      {"\"title\": \"Small\"", "\"titel\": \"Small\"",
+       "line 2: unknown key \"titel\" in the suite"},
+      {"\"title\": \"Task A\"", "\"titel\": \"A\"", "line 8: unknown key \"titel\" in a task"},
+      {"\"heads\": \"../m/heads.pt\",", "", "line 1: the suite: key \"heads\" is missing"},
+      {"\"../m/encoder.pt\"", "\"\"", "line 3: \"encoder\" in the suite is empty"},
+      {"\"preprocess\": {", "\"preprocess\": [], \"x\": {",
+       "line 6: preprocess: expected an object"},
+  };
+  for (const auto& edit : edits) {
+    const auto file = folder.write("suites/t.json", replaced(folder, edit.from, edit.to));
+    expect_mentions(error_message([&] { read_suite(file); }), {edit.fact});
+  }
+}
+
+TEST(Suite, NeedsATask) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  std::string text = TemporaryFolder::read(folder / "suites/s.json");
+  text = text.substr(0, text.find("\"tasks\"")) + "\"tasks\": []}";
+  const auto file = folder.write("suites/t.json", text);
+  expect_mentions(error_message([&] { read_suite(file); }), {"line 7: \"tasks\": expected a list"});
+}
+
+TEST(Suite, TakesVariables) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const auto file = folder.write("suites/t.json", replaced(folder, "../m/b.pt", "${B}/b.pt"));
+  EXPECT_EQ(read_suite(file, {{"B", "../m"}}).tasks[1].expert, folder / "m/b.pt");
+}
+
+TEST(RequireTask, NamesTheNearest) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const Suite suite = read_suite(folder / "suites/s.json");
+  EXPECT_EQ(require_task(suite, "b").expert, folder / "m/b.pt");
+  expect_mentions(error_message([&] { require_task(suite, "bb"); }),
+                  {"s.json", "unknown task \"bb\"", "known: a, b, c"});
+}
+
+}  // namespace
+}  // namespace isomerge

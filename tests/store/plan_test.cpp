@@ -1,0 +1,134 @@
+#include "store/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "config/experiment.h"
+#include "store/example_run.h"
+#include "store/scores.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+
+namespace isomerge {
+namespace {
+
+Plan example_plan() {
+  return {"base0", "enc0", {{"digits", {"x1", "h1", "d1"}}, {"fashion", {"x2", "h2", "d2"}}}};
+}
+
+Experiment example_experiment() {
+  Experiment experiment;
+  experiment.suite.preprocess = {{0.1, 0.2, 0.3}, {0.4, 0.5, 0.6}};
+  experiment.precision = Precision::kFp64;
+  experiment.exclude = {"a*"};
+  experiment.average = {"b*"};
+  return experiment;
+}
+
+TEST(Plan, ComesBackFromItsFile) {
+  const TemporaryFolder folder;
+  write_plan(folder.path(), "vision8", example_plan());
+  EXPECT_EQ(read_plan(folder.path(), "vision8"), example_plan());
+  EXPECT_TRUE(std::filesystem::exists(folder / "plans/vision8.json"));
+}
+
+TEST(Plan, ThatIsMissingNamesTheCommandThatMakesIt) {
+  const TemporaryFolder folder;
+  expect_mentions(error_message([&] { read_plan(folder.path(), "vision8"); }),
+                  {"plans/vision8.json", "isomerge run"});
+}
+
+TEST(Plan, CutOrEditedIsRefused) {
+  const TemporaryFolder folder;
+  write_plan(folder.path(), "p", example_plan());
+  const std::string text = TemporaryFolder::read(plan_path(folder.path(), "p"));
+  for (size_t length = 0; length < text.size(); length += 3) {
+    folder.write("plans/p.json", text.substr(0, length));
+    expect_mentions(error_message([&] { read_plan(folder.path(), "p"); }), {"p.json", "damaged"});
+  }
+  folder.write("plans/p.json", text + " ");
+  expect_mentions(error_message([&] { read_plan(folder.path(), "p"); }), {"damaged"});
+}
+
+TEST(RunHashes, AreThoseThatTheRunDependsOn) {
+  EXPECT_EQ(run_hashes(example_plan(), {"digits", "fashion"}, "fashion"),
+            (std::map<std::string, std::string>{{"base", "base0"},
+                                                {"encoder", "enc0"},
+                                                {"head", "h2"},
+                                                {"data", "d2"},
+                                                {"expert/digits", "x1"},
+                                                {"expert/fashion", "x2"}}));
+  expect_mentions(error_message([] { run_hashes(example_plan(), {}, "cars"); }),
+                  {"\"cars\"", "plan"});
+}
+
+TEST(DefineRun, OfAMergeTakesEverythingFromRowAndExperiment) {
+  const Row row{"iso_c", 3, {"digits", "fashion"}, {}, 1};
+  const Candidate candidate{{{"null", std::string("fill")}}, 1.3};
+  const RunDefinition run =
+      define_run(example_experiment(), row, candidate, "digits", "val", example_plan());
+  RunDefinition want;
+  want.method = "iso_c";
+  want.revision = 3;
+  want.options = {{"null", std::string("fill")}};
+  want.alpha = 1.3;
+  want.precision = "fp64";
+  want.exclude = {"a*"};
+  want.average = {"b*"};
+  want.tasks = {"digits", "fashion"};
+  want.task = "digits";
+  want.split = "val";
+  want.mean = {0.1, 0.2, 0.3};
+  want.std = {0.4, 0.5, 0.6};
+  want.hashes = run_hashes(example_plan(), want.tasks, "digits");
+  EXPECT_EQ(run, want);
+}
+
+// So that tables of 8, 14 and 20 tasks, in fp32 and fp64, share these records.
+TEST(DefineRun, OfATrivialRowDependsOnItsTaskAlone) {
+  for (const char* method : {"zero_shot", "fine_tuned"}) {
+    Experiment other = example_experiment();
+    other.precision = Precision::kFp32;
+    other.exclude = {};
+    other.average = {};
+    const Row small{method, 1, {"digits"}, {}, 1}, large{method, 1, {"digits", "fashion"}, {}, 1};
+    EXPECT_EQ(
+        define_run(example_experiment(), small, Candidate{}, "digits", "test", example_plan()),
+        define_run(other, large, Candidate{}, "digits", "test", example_plan()));
+  }
+  const Row row{"zero_shot", 1, {"digits"}, {}, 1};
+  const RunDefinition zero =
+      define_run(example_experiment(), row, Candidate{}, "digits", "test", example_plan());
+  EXPECT_TRUE(zero.tasks.empty());
+  EXPECT_EQ(zero.hashes.count("expert/digits"), 0u);
+  const RunDefinition tuned = define_run(example_experiment(), fine_tuned_row({"digits"}),
+                                         Candidate{}, "digits", "test", example_plan());
+  EXPECT_EQ(tuned.tasks, std::vector<std::string>{"digits"});
+  EXPECT_EQ(tuned.hashes.count("expert/digits"), 1u);
+  EXPECT_EQ(tuned.hashes.count("expert/fashion"), 0u);
+}
+
+TEST(CandidateScores, AreMeanNormalisedAccuracies) {
+  const FoundRecord half = done_record(example_run(), {true, false});
+  const FoundRecord full = done_record(example_run(), {true, true});
+  const CandidateScore score = candidate_score({half, full}, {full, full});
+  EXPECT_EQ(score.state, CandidateScore::State::kKnown);
+  EXPECT_DOUBLE_EQ(score.value, 0.75);
+}
+
+TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
+  const FoundRecord full = done_record(example_run(), {true});
+  const FoundRecord never_right = done_record(example_run(), {false});
+  const FoundRecord failed = failed_record(example_run(), "x");
+  using State = CandidateScore::State;
+  EXPECT_EQ(candidate_score({full, {}}, {full, full}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({full}, {{}}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({{}, failed}, {full, full}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({full}, {failed}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({full}, {never_right}).state, State::kFailed);
+  EXPECT_FALSE(find_accuracy(failed).has_value());
+  EXPECT_FALSE(find_accuracy({}).has_value());
+  EXPECT_EQ(find_accuracy(full), (Accuracy{1, 1}));
+}
+
+}  // namespace
+}  // namespace isomerge

@@ -1,0 +1,117 @@
+#include "store/result_store.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "store/example_run.h"
+#include "support/expect_error.h"
+#include "support/temporary_folder.h"
+
+namespace isomerge {
+namespace {
+
+TEST(ResultStore, FindsWhatWasPutAndNothingElse) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder / "results");
+  EXPECT_FALSE(store.find(example_run()).has_value());
+  EXPECT_FALSE(std::filesystem::exists(store.folder())) << "looking must not make folders";
+  const Record record = done_record(example_run(), {true, false});
+  store.put(record);
+  EXPECT_EQ(store.find(example_run()), record);
+  RunDefinition other = example_run();
+  other.split = "test";
+  EXPECT_FALSE(store.find(other).has_value());
+}
+
+TEST(ResultStore, NamesFilesByKeyAndLeavesNothingElse) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder / "results");
+  store.put(done_record(example_run(), {true}));
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(store.folder())) {
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  }
+  EXPECT_EQ(files, std::vector<std::string>{store.record_path(run_key(example_run())).string()});
+}
+
+// A run that failed and then succeeds.
+TEST(ResultStore, PutReplaces) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  store.put(failed_record(example_run(), "out of luck"));
+  EXPECT_EQ(store.find(example_run())->status, RunStatus::kFailed);
+  EXPECT_EQ(store.find(example_run())->message, "out of luck");
+  store.put(done_record(example_run(), {true}));
+  EXPECT_EQ(store.find(example_run())->status, RunStatus::kDone);
+}
+
+TEST(ResultStore, RefusesARecordUnderAnotherKey) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  store.put(done_record(example_run(), {true}));
+  RunDefinition other = example_run();
+  other.alpha = 2.0;
+  std::filesystem::rename(store.record_path(run_key(example_run())),
+                          store.record_path(run_key(other)));
+  expect_mentions(
+      error_message([&] { store.find(other); }),
+      {store.record_path(run_key(other)).string(), "another run", run_key(example_run())});
+}
+
+TEST(ResultStore, RefusesHalfARecord) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  const std::string key = run_key(example_run());
+  folder.write("records/" + key + ".json", "{\"format\": 1,");
+  expect_mentions(error_message([&] { store.find(key); }), {key + ".json", "damaged"});
+}
+
+TEST(ResultStore, SaysWhenItsFolderCannotBeMade) {
+  const TemporaryFolder folder;
+  folder.write("results", "a file is in the way");
+  const ResultStore store(folder / "results");
+  expect_mentions(error_message([&] { store.put(done_record(example_run(), {true})); }),
+                  {"results"});
+}
+
+TEST(ResultStore, LogsOneLinePerCallWithWhatRecordsLeaveOut) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder / "results");
+  store.log("k1", 0.25, "isomerge 9");
+  store.log("k2", 2.0, "isomerge 9");
+  const std::string text = TemporaryFolder::read(folder / "results/log.jsonl");
+  ASSERT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  const auto line = nlohmann::json::parse(text.substr(0, text.find('\n')));
+  EXPECT_EQ(line["key"], "k1");
+  EXPECT_EQ(line["seconds"], 0.25);
+  EXPECT_EQ(line["program"], "isomerge 9");
+  EXPECT_FALSE(line["host"].get<std::string>().empty());
+  EXPECT_EQ(line["when"].get<std::string>().size(), std::string("2026-01-31T12:00:00Z").size());
+  EXPECT_EQ(line.size(), 5u);
+}
+
+TEST(ResultStore, LogLinesOfManyWritersStayWhole) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  std::vector<std::thread> writers;
+  for (int t = 0; t < 4; ++t) {
+    writers.emplace_back([&] {
+      for (int i = 0; i < 50; ++i) store.log(std::string(200, 'k'), 1.0, "v");
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  std::istringstream lines(TemporaryFolder::read(folder / "log.jsonl"));
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_EQ(nlohmann::json::parse(line)["key"], std::string(200, 'k'));
+  }
+  EXPECT_EQ(count, 200);
+}
+
+}  // namespace
+}  // namespace isomerge

@@ -1,0 +1,17 @@
+#!/bin/bash
+# Computes the table of the mini vision suite from nothing, prints it, and prints how it differs from
+# the committed one. Called by `make demo`, which builds first.
+set -eu
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+experiment=experiments/mini/vision8.json
+results=results/demo
+reference=results/reference/vision8.csv
+
+rm -rf "$results"  # stored records would be taken instead of computing
+build/isomerge run "$experiment" --results "$results" </dev/null
+build/isomerge report "$experiment" --results "$results" --out "$results" </dev/null
+echo
+tools/compare_tables.py "$reference" "$results/vision8.csv"
+echo
+echo "Records, table and CSV of this run: $results/"
+echo "Committed table: $reference"
