@@ -11,7 +11,7 @@ rm -rf "$results"  # stored records would be taken instead of computing
 build/isomerge run "$experiment" --results "$results" </dev/null
 build/isomerge report "$experiment" --results "$results" --out "$results" </dev/null
 echo
-tools/compare_tables.py "$reference" "$results/vision8.csv"
+echo "Difference to the committed table ($reference):"
+build/isomerge report "$experiment" --results "$results" --against "$reference" </dev/null
 echo
 echo "Records, table and CSV of this run: $results/"
-echo "Committed table: $reference"

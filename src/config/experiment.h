@@ -1,5 +1,8 @@
 // config/experiment.h -- one table: which methods with which options over which tasks of a suite.
-// The file's form is in experiments/README.md and design.md 7.
+//
+// A file holds "title", "suite", "methods", and if need be "tasks", "precision", "exclude",
+// "average", "select", "report": the members of Experiment. Any option, "alpha" and "tasks" take a
+// value, a list, or a range "0.1:1.0:0.1"; axes multiply.
 #pragma once
 
 #include <cstdint>

@@ -27,7 +27,7 @@ struct Batch {
   int64_t first = 0;            // position of the first example within the split, from 0
 };
 
-inline constexpr int64_t kDefaultBatchSize = 128;
+inline constexpr int64_t kDefaultBatchSize = 32;
 
 // Batch i holds the examples [i * batch_size, min((i + 1) * batch_size, size)) of the split, so
 // batches do not depend on who asks for them. One thread prepares at most `ahead` batches that

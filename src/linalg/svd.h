@@ -36,9 +36,21 @@ enum class NullSpace {
   kFill,  // keeps whatever vectors LAPACK returns for them, as a full SVD in Python would
 };
 
+// How many of some descending singular values exceed a threshold, and whether that can be trusted.
+struct Rank {
+  int64_t kept = 0;
+  // The smallest value lies so near the threshold (or below it, where only rounding noise lives)
+  // that in fp32 noise may have decided. In fp64 noise is far below every threshold.
+  bool is_doubtful = false;
+};
+
+// s [k] descending, k >= 0.
+Rank rank_above(const at::Tensor& s, double threshold);
+
 struct Polar {
-  at::Tensor factor;  // [m, n]: u vt over the directions that count
-  int64_t cut = 0;    // directions that count as zero
+  at::Tensor factor;         // [m, n]: u vt over the directions that count
+  int64_t cut = 0;           // directions that count as zero
+  bool is_doubtful = false;  // see Rank
 };
 
 // Orthogonal polar factor of a [m, n]: the nearest matrix with orthonormal rows or columns. A
@@ -49,8 +61,5 @@ Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space);
 
 // The same from an SVD at hand.
 Polar polar_factor(const Svd& svd, int64_t r, NullSpace null_space);
-
-// How many of the descending singular values s [k] exceed `threshold`.
-int64_t count_above(const at::Tensor& s, double threshold);
 
 }  // namespace isomerge

@@ -1,11 +1,14 @@
 #include "merge/basis_stack.h"
 
+#include <algorithm>
+
 #include <ATen/ops/cat.h>
 
 namespace isomerge {
 
 void BasisStack::append(const Svd& triplets, double threshold) {
-  const int64_t kept = count_above(triplets.s, threshold);
+  const auto [kept, is_doubtful] = rank_above(triplets.s, threshold);
+  is_doubtful_ = is_doubtful_ || is_doubtful;
   const int64_t all = triplets.s.numel();
   zero_columns_ += all - kept;
   at::Tensor u = triplets.u, vt = triplets.vt;
@@ -25,7 +28,8 @@ BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r) const {
   Polar vt = polar_factor(at::cat(vt_, 0), r, null_space_);
   // A zero column appended is a direction that each polar factor leaves out once more.
   const int64_t dependent = std::max(u.cut, vt.cut) - zero_columns_;
-  return {u.factor, at::cat(s_, 0), vt.factor, zero_columns_ + std::max<int64_t>(dependent, 0)};
+  return {u.factor, at::cat(s_, 0), vt.factor, zero_columns_ + std::max<int64_t>(dependent, 0),
+          is_doubtful_ || u.is_doubtful || vt.is_doubtful};
 }
 
 }  // namespace isomerge

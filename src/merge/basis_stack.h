@@ -22,6 +22,7 @@ class BasisStack {
   struct Orthonormal {
     at::Tensor u, s, vt;  // [m, c], [c] the values as appended, [c, n]
     int64_t cut = 0;      // zero columns appended, plus directions the two polar factors left out
+    bool is_doubtful = false;  // see Rank
   };
 
   // The polar factors of both stacks. r: full rank of the matrices that the triplets come from.
@@ -32,6 +33,7 @@ class BasisStack {
   NullSpace null_space_;
   std::vector<at::Tensor> u_, s_, vt_;
   int64_t zero_columns_ = 0;
+  bool is_doubtful_ = false;
 };
 
 }  // namespace isomerge

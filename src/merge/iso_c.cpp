@@ -8,7 +8,7 @@ Merged merge_iso_c(const std::vector<Update>& updates, NullSpace null_space) {
   if (r == 0) return {sum};
   const Svd svd = thin_svd(sum);
   Polar polar = polar_factor(svd, r, null_space);
-  return {polar.factor.mul_(svd.s.mean()), polar.cut};
+  return {polar.factor.mul_(svd.s.mean()), polar.cut, polar.is_doubtful};
 }
 
 }  // namespace isomerge

@@ -49,7 +49,7 @@ Merged merge_iso_cts(const std::vector<Update>& updates, const IsoCtsOptions& op
   const double sigma_1 = sum.s[0].item<double>();
   Svd common = sum.leading(budget.common);
   const bool fill = options.null_space == NullSpace::kFill;
-  const int64_t rank = fill ? budget.common : count_above(common.s, null_threshold(r, sigma_1));
+  const int64_t rank = fill ? budget.common : rank_above(common.s, null_threshold(r, sigma_1)).kept;
   const at::Tensor projector = common.u.narrow(1, 0, rank);
 
   BasisStack stack(options.null_space);
@@ -62,7 +62,7 @@ Merged merge_iso_cts(const std::vector<Update>& updates, const IsoCtsOptions& op
   stack.append(common, null_threshold(r, sigma_1));
   const BasisStack::Orthonormal basis = stack.orthonormalise(r);
   const at::Tensor mean = basis.s.sum().div(static_cast<double>(r));
-  return {at::matmul(basis.u, basis.vt).mul_(mean), basis.cut};
+  return {at::matmul(basis.u, basis.vt).mul_(mean), basis.cut, basis.is_doubtful};
 }
 
 }  // namespace isomerge

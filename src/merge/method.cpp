@@ -22,7 +22,7 @@ Merged mean_rule(const std::vector<Update>& updates) { return {mean_of_updates(u
 Merged sum_rule(const std::vector<Update>& updates) { return {sum_of_updates(updates)}; }
 
 // The SVD family: matrices by the rule, all other tensors by their mean.
-Rules per_matrix(Rule matrix) { return {std::move(matrix), mean_rule}; }
+Rules per_matrix(Rule matrix) { return {with_second_look(std::move(matrix)), mean_rule}; }
 
 Rules average_rules(const Options&) { return {{}, mean_rule}; }
 

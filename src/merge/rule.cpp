@@ -1,6 +1,7 @@
 #include "merge/rule.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ops/isfinite.h>
 
@@ -20,6 +21,19 @@ void require_same_kind(const std::vector<Update>& updates) {
 }
 
 }  // namespace
+
+Rule with_second_look(Rule rule) {
+  return [rule = std::move(rule)](const std::vector<Update>& updates) {
+    Merged merged = rule(updates);
+    const at::ScalarType dtype = merged.update.scalar_type();
+    if (!merged.is_doubtful || dtype == at::kDouble) return merged;
+    std::vector<Update> widened;
+    for (const Update& update : updates) widened.emplace_back(update.dense().to(at::kDouble));
+    merged = rule(widened);
+    merged.update = merged.update.to(dtype);
+    return merged;
+  };
+}
 
 at::Tensor sum_of_updates(const std::vector<Update>& updates) {
   require_same_kind(updates);

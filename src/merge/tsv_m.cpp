@@ -19,7 +19,7 @@ Merged merge_tsv_m(const std::vector<Update>& updates, NullSpace null_space) {
     stack.append(svd.leading(s), null_threshold(r, svd.s[0].item<double>()));
   }
   const BasisStack::Orthonormal basis = stack.orthonormalise(r);
-  return {at::matmul(basis.u.mul(basis.s), basis.vt), basis.cut};
+  return {at::matmul(basis.u.mul(basis.s), basis.vt), basis.cut, basis.is_doubtful};
 }
 
 }  // namespace isomerge

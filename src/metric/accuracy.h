@@ -36,7 +36,7 @@ Interval mean_interval(const std::vector<Accuracy>& accuracies, double z = kZ95)
 // Merged over single-task accuracy, both of the same split. Nothing if the latter is 0.
 std::optional<double> normalised_accuracy(const Accuracy& merged, const Accuracy& fine_tuned);
 
-// Mean over tasks of normalised_accuracy() (spec/vision.md 1.4); the lists pair up by position.
+// Mean over tasks of normalised_accuracy() (arXiv:2502.04959); the lists pair up by position.
 // Nothing if one of them has none. Throws Error(kInternal) if lengths differ or are 0.
 std::optional<double> mean_normalised_accuracy(const std::vector<Accuracy>& merged,
                                                const std::vector<Accuracy>& fine_tuned);

@@ -1,7 +1,8 @@
 // metric/selection.h -- which candidate of a grid is chosen, and when to stop looking.
 //
-// Source: spec/vision.md 3.5 (the authors' search). They stop on the mean absolute and choose by
-// the mean normalised validation accuracy; here the normalised mean decides both.
+// Source: the search in the released code of arXiv:2502.04959 (danielm1405/iso-merging). It stops
+// on the mean absolute and chooses by the mean normalised validation accuracy; here the normalised
+// mean decides both.
 #pragma once
 
 #include <cstddef>

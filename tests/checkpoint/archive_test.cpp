@@ -26,7 +26,7 @@ std::filesystem::path save_module(const TemporaryFolder& folder) {
   visual.register_buffer("ids", at::arange(6, at::kLong));
   visual.define("def forward(self, x):\n  return x @ self.proj + self.bias.float()\n");
   module.register_module("visual", visual);
-  module.define("def forward(self, x):\n  return self.visual(x)\n");
+  module.define("def forward(self, x):\n  return self.visual.forward(x)\n");
   const auto path = folder / "encoder.pt";
   module.save(path.string());
   return path;
@@ -57,7 +57,8 @@ TEST(Archive, ACopyHoldsTheNewWeightsAndStillRuns) {
   for (const TensorInfo& info : pattern.tensors()) {
     const at::Tensor old = pattern.read(info.name);
     EXPECT_EQ(copy.require_info(info.name).dtype, info.dtype);
-    EXPECT_TRUE(copy.read(info.name).equal(old.is_floating_point() ? old.mul(2) : old)) << info.name;
+    EXPECT_TRUE(copy.read(info.name).equal(old.is_floating_point() ? old.mul(2) : old))
+        << info.name;
   }
   const at::Tensor x = at::ones({1, 4});
   auto run = [&](const std::filesystem::path& path) {
@@ -92,8 +93,8 @@ TEST(Archive, AnyFlippedByteGivesAnErrorOrAReadableFile) {
 TEST(Archive, AnyOtherZipIsRefused) {
   const TemporaryFolder folder;
   // An empty archive: only an end record.
-  const auto path = folder.write("x.zip", "PK\x03\x04" + std::string(30, '\0') + "PK\x05\x06" +
-                                              std::string(18, '\0'));
+  const auto path = folder.write(
+      "x.zip", "PK\x03\x04" + std::string(30, '\0') + "PK\x05\x06" + std::string(18, '\0'));
   expect_mentions(error_message([&] { Checkpoint checkpoint(path); }), {"x.zip", "no data.pkl"});
 }
 
@@ -107,8 +108,9 @@ TEST(Archive, TwoNamesOfOneStorageMustGetEqualValues) {
   module.save((folder / "tied.pt").string());
   const Checkpoint pattern(folder / "tied.pt");
   ASSERT_EQ(pattern.tensors().size(), 2u);
-  EXPECT_NO_THROW(write_archive(folder / "same.pt", pattern,
-                                [](const std::string&) { return at::full({2, 2}, 3.0); }));
+  EXPECT_NO_THROW(write_archive(folder / "same.pt", pattern, [](const std::string&) {
+    return at::full({2, 2}, 3.0);
+  }));
   EXPECT_TRUE(Checkpoint(folder / "same.pt").read("b").equal(at::full({2, 2}, 3.0f)));
   expect_mentions(error_message([&] {
                     write_archive(folder / "bad.pt", pattern, [](const std::string& name) {
@@ -121,23 +123,32 @@ TEST(Archive, TwoNamesOfOneStorageMustGetEqualValues) {
 
 // protocol 2, GLOBAL os system, a text, TUPLE1, REDUCE
 TEST(Unpickler, APickleThatCallsAFunctionIsRefusedByItsName) {
-  expect_mentions(error_message([] { read_pickle("\x80\x02" "cos\nsystem\nX\x02\x00\x00\x00ls\x85R.", "m.pt"); }),
+  expect_mentions(error_message([] {
+                    read_pickle(
+                        "\x80\x02"
+                        "cos\nsystem\nX\x02\x00\x00\x00ls\x85R.",
+                        "m.pt");
+                  }),
                   {"m.pt", "os.system", "a program, not data"});
 }
 
 TEST(Unpickler, APickledModuleIsRefusedWithTheWayOut) {
-  expect_mentions(error_message([] { read_pickle("\x80\x02" "copen_clip.model\nCLIP\n)\x81.", "m.pt"); }),
+  expect_mentions(error_message([] {
+                    read_pickle(
+                        "\x80\x02"
+                        "copen_clip.model\nCLIP\n)\x81.",
+                        "m.pt");
+                  }),
                   {"open_clip.model.CLIP", "state_dict"});
 }
 
 TEST(Unpickler, ReadsNumbersTextsAndContainers) {
   using namespace std::string_literals;
   // {'a': [1, -2, 300, 70000], 'b': (True, None, 2**40)}
-  const std::string bytes =
-      "\x80\x02}q\x00(X\x01\x00\x00\x00"s + "a](K\x01J\xfe\xff\xff\xffM\x2c\x01J\x70\x11\x01\x00" +
-      "eX\x01\x00\x00\x00"s + "b\x88N\x8a\x06\x00\x00\x00\x00\x00\x01\x87u."s;
-  // the memo prefix has zero bytes, hence the explicit pieces
-  const PickleValue value = read_pickle(bytes.size() > 0 ? bytes : "", "p");
+  const std::string bytes = "\x80\x02}q\x00(X\x01\x00\x00\x00"s +
+                            "a](K\x01J\xfe\xff\xff\xffM\x2c\x01J\x70\x11\x01\x00"s +
+                            "eX\x01\x00\x00\x00"s + "b\x88N\x8a\x06\x00\x00\x00\x00\x00\x01\x87u."s;
+  const PickleValue value = read_pickle(bytes, "p");
   ASSERT_EQ(value->items.size(), 4u);
   ASSERT_EQ(value->items[1]->items.size(), 4u);
   EXPECT_EQ(value->items[1]->items[1]->integer, -2);
@@ -149,9 +160,9 @@ TEST(Unpickler, ReadsNumbersTextsAndContainers) {
 
 TEST(Unpickler, StackAndMemoFaultsAreErrors) {
   using namespace std::string_literals;
-  for (const std::string& bytes : {"."s, "R."s, "e."s, "(."s, "h\x01."s, "K"s, "X\xff\xff\xff\xff."s,
-                                   "]K\x01s."s, "\x8a\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01."s,
-                                   "K\x01Q."s, "\xff."s, "N)b."s}) {
+  for (const std::string& bytes :
+       {"."s, "R."s, "e."s, "(."s, "h\x01."s, "K"s, "X\xff\xff\xff\xff."s, "]K\x01s."s,
+        "\x8a\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01."s, "K\x01Q."s, "\xff."s, "N)b."s}) {
     EXPECT_THROW(read_pickle(bytes, "p"), Error) << bytes;
   }
 }

@@ -13,21 +13,23 @@ const Layout kBase{"base.safetensors",
                     {"position_ids", at::kLong, {50}}}};
 
 TEST(Layout, EqualTensorsInAnyOrderAndFloatingDtypeAreNoDifference) {
-  const Layout other{"x", {{"position_ids", at::kLong, {50}},
-                           {"visual.conv1.weight", at::kHalf, {768, 3, 32, 32}},
-                           {"visual.proj", at::kBFloat16, {768, 512}}}};
+  const Layout other{"x",
+                     {{"position_ids", at::kLong, {50}},
+                      {"visual.conv1.weight", at::kHalf, {768, 3, 32, 32}},
+                      {"visual.proj", at::kBFloat16, {768, 512}}}};
   EXPECT_TRUE(layout_differences(kBase, other).empty());
 }
 
 TEST(Layout, ReportsMissingExtraAndMisshapedTensorsOfAllFilesAtOnce) {
-  const Layout cars{"cars.safetensors", {{"visual.proj", at::kFloat, {512, 768}},
-                                         {"visual.conv.weight", at::kFloat, {768, 3, 32, 32}},
-                                         {"position_ids", at::kLong, {50}}}};
-  const Layout dtd{"dtd.safetensors", {{"visual.proj", at::kFloat, {768, 512}},
-                                       {"visual.conv1.weight", at::kFloat, {768, 3, 32, 32}},
-                                       {"position_ids", at::kFloat, {50}}}};
-  const std::string message =
-      error_message([&] { require_same_layout(kBase, {cars, dtd}); });
+  const Layout cars{"cars.safetensors",
+                    {{"visual.proj", at::kFloat, {512, 768}},
+                     {"visual.conv.weight", at::kFloat, {768, 3, 32, 32}},
+                     {"position_ids", at::kLong, {50}}}};
+  const Layout dtd{"dtd.safetensors",
+                   {{"visual.proj", at::kFloat, {768, 512}},
+                    {"visual.conv1.weight", at::kFloat, {768, 3, 32, 32}},
+                    {"position_ids", at::kFloat, {50}}}};
+  const std::string message = error_message([&] { require_same_layout(kBase, {cars, dtd}); });
   expect_mentions(message, {"cars.safetensors differs from base.safetensors in 3 tensors",
                             "shape: visual.proj: expected [768, 512], got [512, 768]",
                             "missing: visual.conv1.weight [768, 3, 32, 32] (nearest: "

@@ -1,12 +1,12 @@
 #include "checkpoint/safetensors.h"
 
+#include <cstring>
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
-
-#include <cstring>
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
@@ -47,10 +47,11 @@ class SafetensorsFile : public ::testing::Test {
 };
 
 TEST_F(SafetensorsFile, IsReadByNameWithDtypeShapeAndBytes) {
-  const auto path = folder_.write(
-      "good.safetensors", file_bytes("{\"__metadata__\":{\"a\":\"b\"}," + entry("x", "U8", "[2,2]", "[1,5]") +
-                                         "," + entry("y", "I8", "[1]", "[0,1]") + "}",
-                                     5));
+  const auto path =
+      folder_.write("good.safetensors", file_bytes("{\"__metadata__\":{\"a\":\"b\"}," +
+                                                       entry("x", "U8", "[2,2]", "[1,5]") + "," +
+                                                       entry("y", "I8", "[1]", "[0,1]") + "}",
+                                                   5));
   const Checkpoint checkpoint(path);
   ASSERT_EQ(checkpoint.tensors().size(), 2u);
   EXPECT_EQ(checkpoint.tensors()[0].name, "y") << "in the order of the bytes";
@@ -80,7 +81,8 @@ TEST_F(SafetensorsFile, RoundTripsEveryDtypeBitForBit) {
 }
 
 TEST_F(SafetensorsFile, WritesEveryTensorAtAMultipleOfItsElementSize) {
-  Weights weights{{"a", at::zeros({3}, at::kByte)}, {"b", at::zeros({3}, at::kHalf)},
+  Weights weights{{"a", at::zeros({3}, at::kByte)},
+                  {"b", at::zeros({3}, at::kHalf)},
                   {"c", at::zeros({1}, at::kDouble)}};
   write_safetensors(folder_ / "w.safetensors", weights);
   const auto header = read_safetensors_header(InputFile(folder_ / "w.safetensors"));
@@ -123,10 +125,10 @@ TEST_F(SafetensorsFile, DataThatEndBeyondTheFileAreAnIncompleteDownload) {
 }
 
 TEST_F(SafetensorsFile, OverlappingTensorsAreRefused) {
-  expect_mentions(refusal("{" + entry("a", "U8", "[4]", "[0,4]") + "," +
-                              entry("b", "U8", "[4]", "[2,6]") + "}",
-                          6),
-                  {"a and b overlap"});
+  expect_mentions(
+      refusal("{" + entry("a", "U8", "[4]", "[0,4]") + "," + entry("b", "U8", "[4]", "[2,6]") + "}",
+              6),
+      {"a and b overlap"});
 }
 
 TEST_F(SafetensorsFile, HolesAndTrailingBytesAreRefused) {
@@ -151,15 +153,16 @@ TEST_F(SafetensorsFile, AHeaderLongerThanTheFileIsRefusedBeforeItIsRead) {
 }
 
 TEST_F(SafetensorsFile, ByteCountsMustFitDtypeAndShape) {
-  expect_mentions(refusal("{" + entry("a", "F32", "[2]", "[0,4]") + "}", 4), {"a", "needs 8 bytes"});
+  expect_mentions(refusal("{" + entry("a", "F32", "[2]", "[0,4]") + "}", 4),
+                  {"a", "needs 8 bytes"});
   expect_mentions(refusal("{" + entry("a", "U8", "[2]", "[2,0]") + "}", 2), {"a"});
 }
 
 TEST_F(SafetensorsFile, DuplicateNamesAreRefused) {
-  expect_mentions(refusal("{" + entry("a", "U8", "[1]", "[0,1]") + "," +
-                              entry("a", "U8", "[1]", "[0,1]") + "}",
-                          1),
-                  {"\"a\" appears twice"});
+  expect_mentions(
+      refusal("{" + entry("a", "U8", "[1]", "[0,1]") + "," + entry("a", "U8", "[1]", "[0,1]") + "}",
+              1),
+      {"\"a\" appears twice"});
 }
 
 TEST_F(SafetensorsFile, MalformedEntriesAreRefused) {
@@ -169,8 +172,9 @@ TEST_F(SafetensorsFile, MalformedEntriesAreRefused) {
   expect_mentions(refusal("{" + entry("a", "F8_E4M3", "[1]", "[0,1]") + "}", 1), {"F8_E4M3"});
   expect_mentions(refusal("{" + entry("a", "U8", "[-1]", "[0,1]") + "}", 1), {"whole numbers"});
   expect_mentions(refusal("{" + entry("a", "U8", "[1.5]", "[0,1]") + "}", 1), {"whole numbers"});
-  expect_mentions(refusal("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":0}}", 1),
-                  {"expected dtype"});
+  expect_mentions(
+      refusal("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":0}}", 1),
+      {"expected dtype"});
   expect_mentions(refusal("{\"__metadata__\":[]}", 0), {"__metadata__"});
   expect_mentions(refusal("{\"__metadata__\":{\"k\":1}}", 0), {"\"k\" is not a text"});
 }

@@ -1,13 +1,13 @@
 #include "linalg/svd.h"
 
+#include <cmath>
+
 #include <ATen/ops/diag.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
-
-#include <cmath>
 
 #include "support/random_tensors.h"
 
@@ -31,7 +31,9 @@ TEST(ThinSvd, ReconstructsTallWideAndSquareMatrices) {
     EXPECT_LE(relative_error(at::matmul(svd.u.mul(svd.s), svd.vt), a), 1e-13);
     EXPECT_LE(relative_error(at::matmul(svd.u.t(), svd.u), at::eye(r, at::kDouble)), 1e-13);
     EXPECT_LE(relative_error(at::matmul(svd.vt, svd.vt.t()), at::eye(r, at::kDouble)), 1e-13);
-    EXPECT_GE(svd.s.diff().neg().min().numel() > 0 && r > 1 ? svd.s.diff().neg().min().item<double>() : 0.0, 0.0);
+    for (int64_t i = 1; i < r; ++i) {
+      EXPECT_GE(svd.s[i - 1].item<double>(), svd.s[i].item<double>());
+    }
   }
 }
 
@@ -52,9 +54,16 @@ TEST(NullThreshold, IsSqrtOfRankTimesSinglePrecisionEpsilonTimesTheLargestValue)
   EXPECT_DOUBLE_EQ(null_threshold(4, 3.0), 2.0 * std::pow(2.0, -23) * 3.0);
 }
 
-TEST(CountAbove, IsStrict) {
-  EXPECT_EQ(count_above(at::tensor({3.0, 2.0, 2.0, 0.0}, at::kDouble), 2.0), 1);
-  EXPECT_EQ(count_above(at::tensor({0.0}, at::kDouble), 0.0), 0);
+TEST(RankAbove, IsStrict) {
+  EXPECT_EQ(rank_above(at::tensor({3.0, 2.0, 2.0, 0.0}, at::kDouble), 2.0).kept, 1);
+  EXPECT_EQ(rank_above(at::tensor({0.0}, at::kDouble), 0.0).kept, 0);
+  EXPECT_EQ(rank_above(at::zeros({0}), 1.0).kept, 0);
+}
+
+TEST(RankAbove, IsDoubtfulUpToEightThresholds) {
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 0.5}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 7.9}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_FALSE(rank_above(at::tensor({9.0, 8.1}, at::kDouble), 1.0).is_doubtful);
 }
 
 TEST(PolarFactor, OfAnOrthonormalMatrixIsItself) {

@@ -89,7 +89,8 @@ TEST(NormalisedAccuracy, OfSeveralTasksIsTheMeanOfRatios) {
   EXPECT_FALSE(mean_normalised_accuracy({{1, 2}, {1, 2}}, {{1, 2}, {0, 2}}).has_value());
 }
 
-// The authors' B/16 means (spec/vision.md 4.7): Iso-C normalised 95.63 over eight tasks.
+// The authors' B/16 means (fig_3a.py of danielm1405/iso-merging): Iso-C normalised 95.63 over eight
+// tasks.
 TEST(NormalisedAccuracy, ReproducesTheAuthorsMeanForIsoC) {
   const int64_t n = 1'000'000;
   const std::vector<Accuracy> iso_c = {{834349, n}, {917553, n}, {976296, n}, {953523, n},

@@ -281,7 +281,8 @@ TEST_F(EncoderTest, RefusesADeviceThatIsNotThere) {
   expect_mentions(error_message([&] { Encoder(path, far); }), {"encoder.pt: cannot load"});
 }
 
-// Layers, attention, normalisation: enough for the executor to specialise and fuse, if it did.
+// Attention and a sum of products, which the optimising executor computes in another order from the
+// second run on.
 ScriptModule deep_module() {
   ScriptModule module;
   module.parameters = {{"proj", random_tensor({48, 64}, 4)},
@@ -295,7 +296,10 @@ ScriptModule deep_module() {
       "        y = torch.scaled_dot_product_attention(y, y, y)\n"
       "        y = y * torch.sigmoid(1.702 * y) + torch.tanh(y) * self.gain\n"
       "        x = x + torch.matmul(y, self.mix)\n"
-      "    return x[:, 0]\n";
+      "    f = x[:, 0]\n"
+      "    f = torch.mm(f, self.mix) + torch.mm(f, self.mix + 1) + torch.mm(f, self.mix + 2)"
+      " + torch.mm(f, self.mix + 3) + torch.mm(f, self.mix + 4)\n"
+      "    return f\n";
   return module;
 }
 

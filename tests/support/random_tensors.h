@@ -1,16 +1,16 @@
 // support/random_tensors.h -- reproducible tensors for tests, independent of the global generator.
 #pragma once
 
+#include <cmath>
+#include <limits>
+#include <tuple>
+#include <vector>
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/randn.h>
-
-#include <cmath>
-#include <limits>
-#include <tuple>
-#include <vector>
 
 #include "task/updates.h"
 

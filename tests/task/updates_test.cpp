@@ -1,11 +1,11 @@
 #include "task/updates.h"
 
+#include <limits>
+
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
-
-#include <limits>
 
 #include "checkpoint/safetensors.h"
 #include "support/expect_error.h"
@@ -33,8 +33,8 @@ class UpdatesTest : public ::testing::Test {
 
 TEST_F(UpdatesTest, AreExpertMinusBaseInTheOrderGiven) {
   const auto base = save("base.safetensors", model(1.0));
-  const Updates updates(base, {{"b", save("b.safetensors", model(1.5))},
-                               {"a", save("a.safetensors", model(0.25))}});
+  const Updates updates(
+      base, {{"b", save("b.safetensors", model(1.5))}, {"a", save("a.safetensors", model(0.25))}});
   EXPECT_EQ(updates.tasks(), (std::vector<std::string>{"b", "a"}));
   const Updates::Loaded loaded = updates.load("proj", at::kDouble);
   EXPECT_TRUE(loaded.base.equal(at::full({2, 3}, 1.0, at::kDouble)));
@@ -64,9 +64,9 @@ TEST_F(UpdatesTest, NaNIsReportedWithTensorTaskAndCount) {
   Weights bad = model(1);
   bad["proj"][1][2] = std::numeric_limits<float>::quiet_NaN();
   bad["proj"][0][0] = std::numeric_limits<float>::infinity();
-  const Updates updates(save("base.safetensors", model(0)),
-                        {{"good", save("good.safetensors", model(1))},
-                         {"svhn", save("svhn.safetensors", bad)}});
+  const Updates updates(
+      save("base.safetensors", model(0)),
+      {{"good", save("good.safetensors", model(1))}, {"svhn", save("svhn.safetensors", bad)}});
   expect_mentions(error_message([&] { updates.load("proj", at::kFloat); }),
                   {"proj", "2 of 6 entries", "task \"svhn\"", "svhn.safetensors", "NaN or Inf"});
 }
@@ -143,9 +143,13 @@ TEST(RoleRules, GlobsOverrideAndExcludeWins) {
 TEST(RoleRules, AGlobThatFitsNothingIsASlip) {
   const std::vector<TensorInfo> tensors{{"visual.proj", at::kFloat, {4, 3}}};
   EXPECT_NO_THROW((RoleRules{{"visual.*"}, {}}).require_matches(tensors));
-  expect_mentions(error_message([&] { (RoleRules{{"vision.*"}, {}}).require_matches(tensors); }),
+  expect_mentions(error_message([&] {
+                    (RoleRules{{"vision.*"}, {}}).require_matches(tensors);
+                  }),
                   {"--exclude", "vision.*"});
-  expect_mentions(error_message([&] { (RoleRules{{}, {"vision.*"}}).require_matches(tensors); }),
+  expect_mentions(error_message([&] {
+                    (RoleRules{{}, {"vision.*"}}).require_matches(tensors);
+                  }),
                   {"--average", "vision.*"});
 }
 

@@ -1,0 +1,174 @@
+#include "merge/executor.h"
+
+#include <map>
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "checkpoint/safetensors.h"
+#include "merge/method.h"
+#include "support/expect_error.h"
+#include "support/random_tensors.h"
+#include "support/temporary_folder.h"
+
+namespace isomerge {
+namespace {
+
+Weights model(uint64_t seed) {
+  Weights weights{{"logit_scale", at::full({}, 4.6)}, {"ids", at::arange(3, at::kLong)}};
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    weights[std::string(name) + ".weight"] = random_tensor({6, 5}, seed++).to(at::kFloat);
+    weights[std::string(name) + ".bias"] = random_tensor({6}, seed++).to(at::kFloat);
+  }
+  weights["frozen"] = random_tensor({4, 4}, 1).to(at::kFloat);
+  return weights;
+}
+
+class ExecutorTest : public ::testing::Test {
+ protected:
+  ExecutorTest() {
+    write_safetensors(folder_ / "base.safetensors", model(1000));
+    for (const uint64_t seed : {100u, 200u, 300u}) {
+      const auto path = folder_ / (std::to_string(seed) + ".safetensors");
+      write_safetensors(path, model(seed));
+      experts_.push_back({"task" + std::to_string(seed), path});
+    }
+  }
+
+  std::map<std::string, MergedTensor> merge(const std::string& method, MergeSettings settings,
+                                            MergeSummary* summary = nullptr) {
+    const Options options{{"null", std::string("zero")}, {"common_fraction", 0.5}};
+    std::map<std::string, MergedTensor> out;
+    std::vector<std::string> order;
+    const Updates updates(folder_ / "base.safetensors", experts_);
+    const MergeSummary got = merge_updates(updates, require_method(method).rules(options), settings,
+                                           [&](MergedTensor tensor) {
+                                             order.push_back(tensor.info.name);
+                                             out[tensor.info.name] = std::move(tensor);
+                                           });
+    std::vector<std::string> want;
+    for (const TensorInfo& info : updates.tensors()) want.push_back(info.name);
+    EXPECT_EQ(order, want) << "in file order";
+    if (summary != nullptr) *summary = got;
+    return out;
+  }
+
+  // The update a rule would see, from the files.
+  std::vector<Update> updates_of(const std::string& name) {
+    return Updates(folder_ / "base.safetensors", experts_).load(name, at::kFloat).updates;
+  }
+
+  TemporaryFolder folder_;
+  std::vector<Expert> experts_;
+};
+
+TEST_F(ExecutorTest, TheSvdFamilyTakesTheMeanOfWhatIsNoMatrix) {
+  for (const char* method : {"tsv_m", "iso_c", "iso_cts"}) {
+    const auto merged = merge(method, {});
+    EXPECT_TRUE(merged.at("a.bias").update.equal(mean_of_updates(updates_of("a.bias")))) << method;
+    EXPECT_FALSE(merged.at("a.weight").update.equal(mean_of_updates(updates_of("a.weight"))));
+    EXPECT_EQ(merged.at("a.weight").role, Role::kMatrix);
+    EXPECT_EQ(merged.at("logit_scale").role, Role::kOther);
+  }
+}
+
+TEST_F(ExecutorTest, TaskArithmeticSumsAndAverageAveragesEveryTensor) {
+  for (const char* name : {"a.weight", "a.bias"}) {
+    EXPECT_TRUE(
+        merge("task_arithmetic", {}).at(name).update.equal(sum_of_updates(updates_of(name))));
+    EXPECT_TRUE(merge("average", {}).at(name).update.equal(mean_of_updates(updates_of(name))));
+  }
+}
+
+TEST_F(ExecutorTest, ResultsDoNotDependOnTheNumberOfThreads) {
+  MergeSettings one, many;
+  many.threads = 4;
+  const auto want = merge("iso_cts", one), got = merge("iso_cts", many);
+  for (const auto& [name, tensor] : want) {
+    if (tensor.role == Role::kCopied) continue;
+    EXPECT_TRUE(got.at(name).update.equal(tensor.update)) << name;
+  }
+}
+
+TEST_F(ExecutorTest, ExcludedTensorsKeepTheBaseAndAveragedMatricesGetTheMean) {
+  MergeSettings settings;
+  settings.roles = {{"b.*"}, {"c.weight"}};
+  MergeSummary summary;
+  const auto merged = merge("iso_c", settings, &summary);
+  EXPECT_EQ(merged.at("b.weight").update.count_nonzero().item<int64_t>(), 0);
+  EXPECT_EQ(merged.at("b.bias").update.count_nonzero().item<int64_t>(), 0);
+  EXPECT_TRUE(merged.at("c.weight").update.equal(mean_of_updates(updates_of("c.weight"))));
+  EXPECT_EQ(summary.excluded, 2);
+  EXPECT_EQ(summary.copied, 1);
+  EXPECT_EQ(summary.matrices, 4) << "a, d, e and frozen";
+  EXPECT_EQ(summary.others, 6) << "four biases, c.weight, logit_scale";
+  EXPECT_EQ(summary.zero_updates, 2) << "frozen and logit_scale";
+}
+
+TEST_F(ExecutorTest, ATensorThatNoTaskChangedHasAZeroMergedUpdate) {
+  const auto merged = merge("iso_c", {});
+  EXPECT_EQ(merged.at("frozen").update.count_nonzero().item<int64_t>(), 0);
+  EXPECT_TRUE(merged.at("frozen").base.equal(model(1000).at("frozen")));
+}
+
+TEST_F(ExecutorTest, IntegersAreCopied) {
+  const auto merged = merge("iso_c", {});
+  EXPECT_TRUE(merged.at("ids").base.equal(at::arange(3, at::kLong)));
+  EXPECT_FALSE(merged.at("ids").update.defined());
+}
+
+TEST_F(ExecutorTest, ComputesInTheDtypeAskedFor) {
+  MergeSettings settings;
+  settings.dtype = at::kDouble;
+  EXPECT_EQ(merge("iso_c", settings).at("a.weight").update.scalar_type(), at::kDouble);
+}
+
+TEST_F(ExecutorTest, EqualExpertsAreNoticed) {
+  std::filesystem::copy(folder_ / "100.safetensors", folder_ / "copy.safetensors");
+  experts_.push_back({"copy", folder_ / "copy.safetensors"});
+  MergeSummary summary;
+  merge("average", {}, &summary);
+  ASSERT_EQ(summary.equal_experts.size(), 1u);
+  EXPECT_EQ(summary.equal_experts[0], (std::pair<std::string, std::string>("task100", "copy")));
+}
+
+TEST_F(ExecutorTest, RankDeficientSumsAreReportedByName) {
+  experts_.resize(1);
+  Weights low = model(1000);
+  low["a.weight"] = low["a.weight"].clone();
+  low["a.weight"][0][0].add_(1.0);
+  write_safetensors(folder_ / "100.safetensors", low);
+  MergeSummary summary;
+  merge("iso_c", {}, &summary);
+  ASSERT_EQ(summary.cut.size(), 1u);
+  EXPECT_EQ(summary.cut[0], (std::pair<std::string, int64_t>("a.weight", 4)));
+}
+
+TEST_F(ExecutorTest, AFailureNamesTheTensorOnceAndStopsTheMerge) {
+  Weights bad = model(100);
+  bad["c.weight"][0][0] = std::numeric_limits<float>::quiet_NaN();
+  write_safetensors(folder_ / "100.safetensors", bad);
+  const std::string message = error_message([&] { merge("iso_c", {}); });
+  expect_mentions(message, {"c.weight", "task \"task100\""});
+  EXPECT_EQ(message.find("c.weight"), message.rfind("c.weight"));
+}
+
+TEST_F(ExecutorTest, AFailureOfTheSinkIsPassedOn) {
+  const Updates updates(folder_ / "base.safetensors", experts_);
+  const Rules rules = require_method("average").rules({});
+  MergeSettings settings;
+  settings.threads = 3;
+  EXPECT_THROW(merge_updates(updates, rules, settings,
+                             [](const MergedTensor&) { throw machine_error("disk full"); }),
+               Error);
+}
+
+TEST(Methods, UnknownOnesAreRefusedWithTheNearest) {
+  expect_mentions(error_message([] { require_method("iso_ct"); }), {"iso_ct", "nearest: \"iso_c"});
+  expect_mentions(error_message([] { require_method("zero_shot"); }), {"zero_shot"});
+}
+
+}  // namespace
+}  // namespace isomerge
