@@ -19,7 +19,17 @@ namespace {
 using Members = std::map<std::string, ZipMember>;
 using Kind = PickleNode::Kind;
 
-std::string read_member(const InputFile& file, const ZipMember& member) {
+// What this reader needs itself is never compressed in a file that PyTorch wrote.
+void require_stored(const InputFile& file, const std::string& name, const ZipMember& member) {
+  if (member.is_compressed) {
+    throw input_error(fmt::format("{}: not a valid PyTorch archive: \"{}\" is compressed",
+                                  file.path().string(), name));
+  }
+}
+
+std::string read_stored(const InputFile& file, const Members& members, const std::string& name) {
+  const ZipMember& member = members.at(name);
+  require_stored(file, name, member);
   std::string bytes(member.bytes, '\0');
   file.read_at(member.offset, bytes.data(), bytes.size());
   return bytes;
@@ -68,6 +78,7 @@ TensorPlace place_tensor(const InputFile& file, const Members& members, const st
     throw input_error(fmt::format("{}: {}: its data (member {}data/{}) are missing",
                                   file.path().string(), name, root, tensor.storage));
   }
+  require_stored(file, storage->first, storage->second);
   const uint64_t elements = storage->second.bytes / c10::elementSize(tensor.dtype);
   const uint64_t end = end_of_view(file, name, tensor);
   if (end > elements || tensor.storage_elements > elements) {
@@ -104,7 +115,7 @@ class StorageFiller {
  public:
   StorageFiller(const InputFile& file, const Members& members, const std::string& root) {
     const PickleValue top =
-        read_pickle(read_member(file, members.at(root + "data.pkl")), file.path().string());
+        read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
     visit_tensors(*top, "", 0, [&](const std::string& name, const PickledTensor& tensor) {
       users_[root + "data/" + tensor.storage].emplace_back(name, tensor);
     });
@@ -154,7 +165,7 @@ std::vector<TensorPlace> read_archive_places(const InputFile& file) {
   const Members members = read_zip_directory(file);
   const std::string root = archive_root(file, members);
   const PickleValue top =
-      read_pickle(read_member(file, members.at(root + "data.pkl")), file.path().string());
+      read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
   std::vector<TensorPlace> places;
   std::set<std::string> names;
   visit_tensors(*top, "", 0, [&](const std::string& name, const PickledTensor& tensor) {
@@ -188,14 +199,16 @@ void write_archive(const std::filesystem::path& out, const Checkpoint& pattern,
     }
   };
   try {
+    caffe2::serialize::PyTorchStreamReader reader(pattern.path().string());
     caffe2::serialize::PyTorchStreamWriter writer(sink);
     for (const auto& [name, member] : members) {
       const std::string inner = name.substr(root.size());
       // The writer adds these two itself.
       if (inner == "version" || inner == ".data/serialization_id") continue;
-      std::string bytes = read_member(file, member);
+      const auto [data, size] = reader.getRecord(inner);
+      std::string bytes(static_cast<const char*>(data.get()), size);
       filler.fill(name, &bytes, weight);
-      writer.writeRecord(inner, bytes.data(), bytes.size());
+      writer.writeRecord(inner, bytes.data(), bytes.size(), member.is_compressed);
       if (failure) break;
     }
     if (!failure) writer.writeEndOfFile();

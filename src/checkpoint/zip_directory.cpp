@@ -121,10 +121,11 @@ std::map<std::string, ZipMember> read_zip_directory(const InputFile& file) {
     const std::string name(directory.data() + at + kEntryBytes, name_bytes);
     apply_zip64(file, directory, at + kEntryBytes + name_bytes, extra_bytes, &size, &packed,
                 &local);
-    if (method != 0 || packed != size || (flags & 1) != 0) {
-      refuse(file, fmt::format("\"{}\" is compressed or encrypted", name));
+    const bool is_compressed = method != 0;
+    if ((flags & 1) != 0 || (!is_compressed && packed != size)) {
+      refuse(file, fmt::format("\"{}\" is encrypted or damaged", name));
     }
-    const ZipMember member{data_offset(file, name, local), size};
+    const ZipMember member{data_offset(file, name, local), packed, is_compressed};
     if (member.offset > file.size() || member.bytes > file.size() - member.offset) {
       refuse(file, fmt::format("\"{}\" ends beyond the file", name));
     }

@@ -1,7 +1,7 @@
-// checkpoint/zip_directory.h -- where the members of an uncompressed zip archive lie.
+// checkpoint/zip_directory.h -- where the members of a zip archive lie.
 //
-// PyTorch's archives store every member uncompressed, so that tensors can be read in place. This
-// reads the central directory only (zip64 included) and refuses everything that does not fit.
+// PyTorch's archives store tensors uncompressed, so that they can be read in place. This reads the
+// central directory only (zip64 included) and refuses everything that does not fit.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,12 @@ namespace isomerge {
 
 struct ZipMember {
   uint64_t offset = 0;  // of its first byte in the file
-  uint64_t bytes = 0;
+  uint64_t bytes = 0;          // in the file
+  bool is_compressed = false;  // only the program text of a TorchScript module is
 };
 
 // Members by name. Throws Error(kInput) on: no end record (a download cut short), offsets beyond
-// the file, compressed or encrypted members, several disks, duplicate names.
+// the file, encrypted members, duplicate names.
 std::map<std::string, ZipMember> read_zip_directory(const InputFile& file);
 
 }  // namespace isomerge

@@ -1,4 +1,4 @@
-// config/rows.h -- the parts of an experiment file that become rows: "tasks" and "methods".
+// config/rows.h -- "methods" of an experiment file: what becomes rows and candidates.
 #pragma once
 
 #include <filesystem>
@@ -7,15 +7,9 @@
 
 #include "config/experiment.h"
 #include "config/json_reader.h"
+#include "config/task_sets.h"
 
 namespace isomerge {
-
-using TaskSet = std::vector<std::string>;
-
-// "tasks": n (the first n), a list of names (one set), a list of numbers, of lists of names or a
-// range (several sets); absent: all. Sets come out in suite order.
-std::vector<TaskSet> read_task_sets(const JsonValue* value, const Suite& suite,
-                                    const std::filesystem::path& file, Problems& problems);
 
 // "methods": names, or objects with "method", "alpha" and "options". Axes in `selected` vary inside
 // a row; all others, and the task sets, make rows.
