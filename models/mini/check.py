@@ -1,0 +1,63 @@
+"""Recomputes every accuracy of the mini suite from the shipped files alone and prints the table.
+
+Exit code 1 if the suite leaves its targets: experts' mean test accuracy >= 90 %, mean zero-shot between 20 % and 65 %, and at least
+10 points between zero-shot and expert for every task.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+HERE = Path(__file__).parent
+SUITE = HERE.parent.parent / "experiments" / "suites" / "mini_vision.json"
+sys.path.insert(0, str(HERE.parent.parent / "data"))
+from pack import read_split  # noqa: E402
+
+
+@torch.no_grad()
+def accuracy(module, state, head, images, labels, mean, std):
+    for name, parameter in module.named_parameters():
+        parameter.copy_(state[name])
+    x = (torch.tensor(images).float().div(255).expand(-1, 3, -1, -1) - mean) / std
+    features = torch.cat([module(part) for part in x.split(500)])
+    predicted = (torch.nn.functional.normalize(features, dim=1) @ head.T).argmax(1)
+    return (predicted == torch.tensor(labels.astype("int64"))).float().mean().item() * 100
+
+
+def main():
+    suite = json.loads(re.sub(r"^\s*//.*$", "", SUITE.read_text(), flags=re.M))
+    at = lambda path: SUITE.parent / path  # noqa: E731
+    module = torch.jit.load(str(at(suite["encoder"]))).eval()
+    mean, std = (torch.tensor(suite["preprocess"][key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+    base, heads = load_file(at(suite["base"])), load_file(at(suite["heads"]))
+    shapes = {name: tensor.shape for name, tensor in base.items()}
+    assert shapes == {name: tensor.shape for name, tensor in module.named_parameters()}, "encoder.pt and base differ in names or shapes"
+
+    print(f'{"task":<14}{"classes":>8}{"channels":>9}{"val":>6}{"test":>6}{"zero-shot val":>15}{"test":>7}{"expert val":>12}{"test":>7}')
+    zero, expert, good = [], [], True
+    for task in suite["tasks"]:
+        weights = load_file(at(task["expert"]))
+        assert shapes == {name: tensor.shape for name, tensor in weights.items()}, f'{task["name"]}: layout differs from the base'
+        line, sizes = [], []
+        for state in (base, weights):
+            for split in ("val", "test"):
+                classes, images, labels = read_split(at(task["data"]), split)
+                line.append(accuracy(module, state, heads[task["name"]], images, labels, mean, std))
+                sizes.append(len(labels))
+        print(f'{task["name"]:<14}{len(classes):>8}{images.shape[1]:>9}{sizes[0]:>6}{sizes[1]:>6}{line[0]:>15.1f}{line[1]:>7.1f}{line[2]:>12.1f}{line[3]:>7.1f}')
+        zero.append(line[1])
+        expert.append(line[3])
+        good &= line[3] - line[1] >= 10
+    means = sum(zero) / len(zero), sum(expert) / len(expert)
+    print(f'{"mean":<14}{"":>29}{"":>15}{means[0]:>7.1f}{"":>12}{means[1]:>7.1f}')
+    good &= means[1] >= 90 and 20 <= means[0] <= 65
+    print("all targets met" if good else "TARGETS MISSED")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+// The whole way on the shipped mini suite: real encoder, real experts, real images.
+#include "experiment/runner.h"
+
+#include <limits>
+#include <map>
+
+#include <ATen/ops/full.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors.h"
+#include "config/experiment.h"
+#include "store/plan.h"
+#include "store/result_store.h"
+#include "support/expect_error.h"
+#include "support/program.h"
+#include "support/temporary_folder.h"
+
+namespace isomerge {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kSource = ISOMERGE_SOURCE_DIR;
+
+// Two tasks, small grids: seconds.
+std::string experiment_text(const std::string& suite) {
+  return "{\"title\": \"Two tasks\", \"suite\": \"" + suite + R"(", "tasks": 2,
+    "methods": ["zero_shot", "fine_tuned", "average",
+                {"method": "task_arithmetic", "alpha": "0.2:1.0:0.4"},
+                {"method": "iso_c", "alpha": [0.5, 1.0, 1.5]}],
+    "select": {"axes": ["alpha"], "split": "val", "patience": 0},
+    "report": {"split": "test"}})";
+}
+
+class RunnerTest : public ::testing::Test {
+ protected:
+  RunnerTest() {
+    file_ = folder_.write(
+        "two.json", experiment_text((kSource / "experiments/suites/mini_vision.json").string()));
+  }
+
+  RunSummary run(const std::string& results, int threads = 2) {
+    RunSettings settings;
+    settings.results = folder_ / results;
+    settings.threads = threads;
+    return run_experiment(read_experiment(file_), settings);
+  }
+
+  // File name -> bytes of every record.
+  std::map<std::string, std::string> records(const std::string& results) const {
+    std::map<std::string, std::string> out;
+    for (const auto& entry : fs::directory_iterator(folder_ / results / "records")) {
+      const std::string name = entry.path().filename().string();
+      if (name[0] != '.') out[name] = TemporaryFolder::read(entry.path());
+    }
+    return out;
+  }
+
+  TemporaryFolder folder_;
+  fs::path file_;
+};
+
+// fine_tuned 2 splits, zero_shot and average test, 3 alphas val + 1 test for two methods; two
+// tasks.
+constexpr int64_t kRecords = 2 * (2 + 1 + 1 + 2 * (3 + 1));
+
+TEST_F(RunnerTest, ASecondRunDoesNothing) {
+  const RunSummary first = run("r");
+  EXPECT_EQ(first.computed, kRecords);
+  EXPECT_EQ(first.failed, 0);
+  const auto before = records("r");
+  EXPECT_EQ(before.size(), static_cast<size_t>(kRecords));
+  const RunSummary second = run("r");
+  EXPECT_EQ(second.computed, 0);
+  EXPECT_EQ(second.reused, kRecords);
+  EXPECT_EQ(records("r"), before);
+}
+
+TEST_F(RunnerTest, RecordsAreTheSameBytesWithAnyNumberOfThreads) {
+  run("one", 1);
+  run("three", 3);
+  EXPECT_EQ(records("one"), records("three"));
+}
+
+TEST_F(RunnerTest, KilledAtAnyPointANewStartEndsWithTheSameRecords) {
+  run("whole");
+  const std::string command =
+      "\"$ISOMERGE\" run " + file_.string() + " --quiet --results " + (folder_ / "killed").string();
+  const std::string count = "ls " + (folder_ / "killed/records").string() + " 2>/dev/null | wc -l";
+  for (const int64_t records_at_kill : {0, 1, 5, 11, 17}) {
+    run_shell(command + " & pid=$!; while kill -0 $pid 2>/dev/null && [ $(" + count + ") -lt " +
+              std::to_string(records_at_kill) + " ]; do sleep 0.01; done; kill -9 $pid; wait $pid");
+  }
+  EXPECT_LT(records("killed").size(), static_cast<size_t>(kRecords)) << "it was killed in between";
+  const ProgramResult last = run_shell(command);
+  EXPECT_EQ(last.exit_code, 0) << last.err;
+  EXPECT_EQ(records("killed"), records("whole"));
+}
+
+TEST_F(RunnerTest, AFailedRunIsStoredAndTheOthersGoOn) {
+  const Suite suite = read_suite(kSource / "experiments/suites/mini_vision.json");
+  Weights bad = Checkpoint(suite.tasks[1].expert).read_all();
+  bad["visual.proj"][0][0] = std::numeric_limits<float>::quiet_NaN();
+  write_safetensors(folder_ / "bad.safetensors", bad);
+  std::string text = TemporaryFolder::read(suite.path);
+  const auto absolute = [&](const std::string& part) {
+    for (size_t at; (at = text.find("../../" + part)) != std::string::npos;) {
+      text.replace(at, 6 + part.size(), (kSource / part).string());
+    }
+  };
+  absolute("models/");
+  absolute("data/");
+  const std::string old = suite.tasks[1].expert.string();
+  const std::string shown = fs::weakly_canonical(old).string();
+  ASSERT_NE(text.find(shown), std::string::npos);
+  text.replace(text.find(shown), shown.size(), (folder_ / "bad.safetensors").string());
+  folder_.write("suite.json", text);
+  file_ = folder_.write("two.json", experiment_text("suite.json"));
+
+  const ProgramResult result =
+      run_isomerge({"run", file_.string(), "--quiet", "--results", (folder_ / "r").string()});
+  EXPECT_EQ(result.exit_code, 1);
+  expect_mentions(result.err, {"visual.proj", "1 of", "NaN"});
+  const ProgramResult report =
+      run_isomerge({"report", file_.string(), "--results", (folder_ / "r").string()});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  expect_mentions(report.out, {"Zero-shot", "failed"});
+  const RunSummary again = run("r");
+  EXPECT_GT(again.failed, 0) << "tried again";
+}
+
+TEST_F(RunnerTest, ChoosesTheFirstHighestMeanNormalisedValidationAccuracy) {
+  run("r");
+  const Experiment experiment = read_experiment(file_);
+  const ResultStore store(folder_ / "r");
+  const Plan plan = read_plan(folder_ / "r", experiment.stem);
+  const Row reference = fine_tuned_row(experiment.rows[0].task_set);
+  for (const RowStatus& status : experiment_status(experiment, folder_ / "r")) {
+    EXPECT_TRUE(status.is_complete) << status.row;
+  }
+  for (const Row& row : experiment.rows) {
+    if (row.candidates.size() == 1) continue;
+    double best = -1.0;
+    size_t chosen = 0;
+    for (size_t i = 0; i < row.candidates.size(); ++i) {
+      double sum = 0.0;
+      for (const std::string& task : row.task_set) {
+        const auto merged =
+            store.find(define_run(experiment, row, row.candidates[i], task, "val", plan));
+        const auto single = store.find(
+            define_run(experiment, reference, reference.candidates[0], task, "val", plan));
+        sum += merged.value().score / single.value().score;
+      }
+      if (sum > best) {
+        best = sum;
+        chosen = i;
+      }
+    }
+    for (size_t i = 0; i < row.candidates.size(); ++i) {
+      const bool tested =
+          store.find(define_run(experiment, row, row.candidates[i], row.task_set[0], "test", plan))
+              .has_value();
+      EXPECT_EQ(tested, i == chosen) << row.method << " candidate " << i;
+    }
+  }
+}
+
+TEST_F(RunnerTest, ARecordEqualsMergingToAFileAndEvaluatingThat) {
+  run("r");
+  const Experiment experiment = read_experiment(file_);
+  const Row& row = experiment.rows.at(2);
+  ASSERT_EQ(row.method, "average");
+  std::vector<std::string> words{"merge",
+                                 "--method",
+                                 "average",
+                                 "--dtype",
+                                 "fp32",
+                                 "--base",
+                                 experiment.suite.base.string(),
+                                 "--quiet",
+                                 "--out",
+                                 (folder_ / "merged.safetensors").string()};
+  for (const std::string& task : row.task_set) {
+    words.push_back("--expert");
+    words.push_back(task + "=" + require_task(experiment.suite, task).expert.string());
+  }
+  ASSERT_EQ(run_isomerge(words).exit_code, 0);
+  const auto scores = nlohmann::json::parse(
+      run_isomerge({"evaluate", experiment.suite.path.string(), "--weights",
+                    (folder_ / "merged.safetensors").string(), "--json", "--quiet", "--task",
+                    row.task_set[0], "--task", row.task_set[1]})
+          .out);
+  const Plan plan = read_plan(folder_ / "r", experiment.stem);
+  for (size_t t = 0; t < 2; ++t) {
+    const auto record =
+        ResultStore(folder_ / "r")
+            .find(define_run(experiment, row, row.candidates[0], row.task_set[t], "test", plan));
+    EXPECT_EQ(scores["tasks"][t]["correct"], record.value().correct);
+    EXPECT_EQ(scores["tasks"][t]["total"], record.value().total);
+  }
+}
+
+TEST_F(RunnerTest, StatusAndDryRunTellWithoutRunning) {
+  const ProgramResult plan = run_isomerge({"run", file_.string(), "--dry-run"});
+  EXPECT_EQ(plan.exit_code, 0) << plan.err;
+  expect_mentions(plan.out, {"task_arithmetic", "3 candidates", "5 rows"});
+  const std::string results = (folder_ / "r").string();
+  EXPECT_EQ(run_isomerge({"run", file_.string(), "--status", "--results", results}).exit_code, 2)
+      << "no plan yet";
+  run("r");
+  const ProgramResult status =
+      run_isomerge({"run", file_.string(), "--status", "--results", results});
+  expect_mentions(status.out, {"complete, chose iso_c"});
+}
+
+TEST_F(RunnerTest, MistakesInTheFileAreNamedWithTheirLine) {
+  std::string text = TemporaryFolder::read(file_);
+  text.replace(text.find("\"patience\""), 10, "\"patiense\"");
+  file_ = folder_.write("two.json", text);
+  const ProgramResult result = run_isomerge({"run", file_.string()});
+  EXPECT_EQ(result.exit_code, 2);
+  expect_mentions(result.err, {"two.json", "line 5", "patiense", "patience"});
+}
+
+}  // namespace
+}  // namespace isomerge
