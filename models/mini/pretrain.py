@@ -17,7 +17,7 @@ DATA = HERE.parent.parent / "data"
 sys.path.insert(0, str(DATA))
 from pack import read_pack  # noqa: E402
 
-SEED, EPOCHS, RATE, WARMUP = 1, 4, 1.5e-3, 200
+SEED, EPOCHS, RATE, WARMUP = 1, 9, 1.5e-3, 200
 TEMPERATURE = 20.0  # logits are 20 * cosine; frozen into the heads
 
 

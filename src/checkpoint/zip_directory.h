@@ -13,7 +13,7 @@
 namespace isomerge {
 
 struct ZipMember {
-  uint64_t offset = 0;  // of its first byte in the file
+  uint64_t offset = 0;         // of its first byte in the file
   uint64_t bytes = 0;          // in the file
   bool is_compressed = false;  // only the program text of a TorchScript module is
 };

@@ -54,10 +54,9 @@ PackLayout require_pack_layout(const std::string& label, std::span<const std::by
   const uint64_t available = file.size() - layout.images_offset;
   const uint64_t excess = layout.images_bytes % kAlignment;
   const uint64_t padding = excess == 0 ? 0 : kAlignment - excess;
-  const auto labels = static_cast<uint64_t>(shape[0]);
-  // Once each is known to fit the file, their sum cannot overflow.
-  if (layout.images_bytes > available || labels > available ||
-      layout.images_bytes + padding + 2 * labels != available) {
+  const auto labels = static_cast<uint64_t>(shape[0]);  // at most as many as bytes of images
+  // Once the images are known to fit the file, the sum cannot overflow.
+  if (layout.images_bytes > available || layout.images_bytes + padding + 2 * labels != available) {
     throw input_error(fmt::format(
         "{}: expected {} bytes of images {}, padded to a multiple of {}, and {} labels of 2 bytes "
         "after the header, got {} bytes; the file is incomplete or damaged",

@@ -11,7 +11,7 @@
 
 namespace isomerge {
 
-// logits = W f / |f|, spec/vision.md 3.2; no bias. Row c of W is class c. Thread-safe.
+// logits = W f / |f|; no bias. Row c of W is class c. Thread-safe.
 class ClassHead {
  public:
   // weight  [C, e] floating, finite, C >= 1, e >= 1; copied as fp32 on the CPU.

@@ -34,8 +34,8 @@ enum class Role {
   kCopied,    // not floating: keeps the base's value, and every expert must have the same
 };
 
-// Which tensors are matrices: exactly 2-D and not named *text_projection* (spec/vision.md 1.2, the
-// authors' rule), unless a glob says otherwise. Globs are matched against whole names.
+// Which tensors are matrices: exactly 2-D and not named *text_projection* (the rule of the code
+// of arXiv:2502.04959), unless a glob says otherwise. Globs are matched against whole names.
 struct RoleRules {
   std::vector<std::string> exclude;  // kept as in the base; wins over `average`
   std::vector<std::string> average;  // treated as other tensors although they are matrices

@@ -1,6 +1,7 @@
 #include "dataset/batch_loader.h"
 
 #include <chrono>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -8,6 +9,7 @@
 
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "support/expect_error.h"
 #include "support/pack_file.h"
@@ -142,6 +144,26 @@ TEST_F(BatchLoaderTest, DestructorDoesNotWaitForTheRestOfTheSplit) {
     EXPECT_TRUE(read.next().has_value());
   }
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
+int64_t resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  int64_t size = 0, resident = 0;
+  statm >> size >> resident;
+  return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+// 600 batches of 0.2 MB: without a bound the thread would soon hold 118 MB.
+TEST_F(BatchLoaderTest, PreparesNoMoreThanItMayAhead) {
+  PackFile file;
+  file.count = 600, file.height = 128, file.width = 128, file.splits = {{"test", {0, 600}}};
+  const Pack pack = open(file);
+  pack.verify();  // its pages are resident from here on
+  const int64_t before = resident_bytes();
+  BatchLoader loader(pack, "test", {}, /*batch_size=*/1, /*ahead=*/2);
+  EXPECT_TRUE(loader.next().has_value());
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  EXPECT_LT(resident_bytes() - before, 30'000'000);
 }
 
 // A sparse file: 4 images of 2^44 pixels cannot become a tensor on any machine of today.

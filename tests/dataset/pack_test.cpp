@@ -99,7 +99,10 @@ TEST_F(PackTest, MovedPackStillReads) {
 TEST_F(PackTest, RefusesAFileCutAtAnyByte) {
   const std::string bytes = PackFile().bytes();
   for (size_t length = 0; length < bytes.size(); ++length) {
-    expect_mentions(refusal(bytes.substr(0, length)), {"expected"});
+    expect_mentions(refusal(bytes.substr(0, length)),
+                    {length < 16                  ? "not a packed dataset"
+                     : length < bytes.size() - 84 ? "expected a header of"
+                                                  : "the file is incomplete or damaged"});
     if (HasFailure()) FAIL() << "at length " << length;
   }
 }
@@ -252,6 +255,18 @@ TEST_F(PackTest, RefusesAProductOfSizesThatOverflows) {
   expect_mentions(refusal(pack.bytes()), {"more bytes than any file"});
   pack.edits = {{"\"height\": 2", "\"height\": 307445734561825860"}};  // 60 * h just below 2^64
   expect_mentions(refusal(pack.bytes()), {"expected "});
+}
+
+// One image of (2^32 - 1)(2^32 + 1) = 2^64 - 1 bytes, padded to 2^64, would leave room for its
+// label.
+TEST_F(PackTest, RefusesAPaddedLengthThatOverflows) {
+  PackFile pack;
+  pack.count = 1, pack.height = 1, pack.width = 1;
+  pack.splits = {{"test", {0, 1}}};
+  pack.edits = {{"\"height\": 1", "\"height\": 4294967295"},
+                {"\"width\": 1", "\"width\": 4294967297"}};
+  expect_mentions(refusal(pack_header_bytes(pack, std::string(32, '0')) + std::string(2, '\0')),
+                  {"expected 18,446,744,073,709,551,615 bytes of images", "got 2 bytes"});
 }
 
 TEST_F(PackTest, RefusesOffsetsAndLengthsThatAreNotTheOnesOfTheLayout) {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr double kTight = 1e-11;  // float64, small matrices, three SVDs in a row
 
-// The table of spec/vision.md 2.6 for fraction 0.8.
+// What the released code of arXiv:2502.04959 gives for fraction 0.8.
 TEST(IsoCtsBudget, IsThatOfTheAuthorsCode) {
   struct Row {
     int64_t r, tasks, common, per_task;

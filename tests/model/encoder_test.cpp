@@ -36,7 +36,7 @@ class EncoderTest : public testing::Test {
   // forward(images) with this body, over parameters "w" and those given.
   std::filesystem::path save(const std::string& body,
                              std::vector<std::pair<std::string, at::Tensor>> parameters = {}) {
-    parameters.emplace_back("w", at::ones({1}));
+    parameters.emplace_back("w", at::ones({1}).set_requires_grad(true));
     return save(ScriptModule{.parameters = std::move(parameters),
                              .buffers = {},
                              .methods = "def forward(self, images: Tensor):\n    " + body + "\n"});
