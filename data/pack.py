@@ -33,8 +33,8 @@ def write_pack(path, name, classes, images, labels, splits, provenance):
         raise ValueError(f"{name}: labels do not fit {count} images and {len(classes)} classes")
     end_before = 0
     for split, (begin, end) in sorted(splits.items(), key=lambda item: item[1]):
-        if not end_before <= begin <= end <= count:
-            raise ValueError(f"{name}: split {split} [{begin}, {end}) overlaps or leaves [0, {count})")
+        if not end_before <= begin < end <= count:
+            raise ValueError(f"{name}: split {split} [{begin}, {end}) is empty, overlaps another or leaves [0, {count})")
         end_before = end
     for key in PROVENANCE_KEYS:
         if not isinstance(provenance.get(key), str):

@@ -126,108 +126,20 @@ def lit(masters, dice):
     return noisy((image * dice.uniform(0.75, 1.1, (3, 1, 1))).clamp(0, 1), dice, 0.04)
 
 
-def sign(self):
-        return (self.uniform() < 0.5).float() * 2 - 1
-
-
-def warp(masters, dice, rotate=8.0, scale=(0.85, 1.1), shift=0.08, shear=0.1, perspective=0.0, wave=0.0):
-    """Turns, scales, shifts, shears and tilts; sampled at twice the resolution, then halved, against jagged edges."""
-    axis = (torch.arange(2 * OUT) + 0.5) / OUT - 1
-    y, x = torch.meshgrid(axis, axis, indexing="ij")
-    angle = dice.uniform(-rotate, rotate, (1, 1)) * math.pi / 180
-    size = dice.uniform(*scale, (1, 1))
-    x = x - dice.uniform(-shift, shift, (1, 1))
-    y = y - dice.uniform(-shift, shift, (1, 1))
-    depth = 1 + dice.uniform(-perspective, perspective, (1, 1)) * x + dice.uniform(-perspective, perspective, (1, 1)) * y
-    u = (x * angle.cos() + y * angle.sin()) / (size * depth)
-    v = (y * angle.cos() - x * angle.sin()) / (size * depth)
-    u = u + dice.uniform(-shear, shear, (1, 1)) * v
-    v = v + wave * torch.sin(u * dice.uniform(2, 5, (1, 1)) + dice.uniform(0, 6.3, (1, 1)))
-    return F.avg_pool2d(F.grid_sample(masters, torch.stack([u, v], -1), align_corners=False), 2).clamp(0, 1)
-
-
-def noisy(images, dice, sigma):
-    return (images + sigma * dice.normal(images.shape[1:])).clamp(0, 1)
-
-
-def smooth_noise(dice, channels, cells):
-    """Soft random blotches in 0..1."""
-    coarse = dice.uniform(shape=(channels, cells, cells))
-    return F.interpolate(coarse, size=(OUT, OUT), mode="bicubic", align_corners=False).clamp(0, 1)
-
-
-def colour(dice):
-    return dice.uniform(shape=(3, 1, 1))
-
-
-def luminance(rgb):
-    return (rgb * torch.tensor([0.3, 0.59, 0.11]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-
-
-def contrasting(dice, background, distance=0.35):
-    """A colour whose luminance differs from the background's mean by at least `distance`, brighter or darker."""
-    mean = luminance(background).mean((2, 3), keepdim=True)
-    room = torch.where(mean < 0.5, 1 - mean, -mean)  # towards the side with more room
-    target = mean + torch.sign(room) * (distance + dice.uniform() * (room.abs() - distance).clamp(min=0))
-    rgb = colour(dice)
-    return (rgb + (target - luminance(rgb))).clamp(0, 1)
-
-
-def paint(mask, front, back):
-    return mask * front + (1 - mask) * back
-
-
-def over(rgba, back):
-    return rgba[:, :3] + (1 - rgba[:, 3:]) * back
-
-
-def blur(images, dice, low, high):
-    """Gaussian blur with a width of its own for each image."""
-    offsets = torch.arange(-5, 6).float()
-    kernel = torch.exp(-(offsets**2) / (2 * dice.uniform(low, high, (1,)) ** 2))
-    kernel = kernel / kernel.sum(1, keepdim=True)
-    B, _, H, W = images.shape
-    rows = F.conv2d(images.reshape(1, B, H, W), kernel.view(B, 1, 1, 11), padding=(0, 5), groups=B)
-    return F.conv2d(rows, kernel.view(B, 1, 11, 1), padding=(5, 0), groups=B).view(B, 1, H, W)
-
-
-def boxes(dice, number, low, high):
-    """Masks [B, 1, 32, 32] of `number` rectangles each."""
-    axis = torch.arange(OUT).float()
-    covered = torch.zeros(dice.count, 1, OUT, OUT)
-    for _ in range(number):
-        cx, cy = dice.uniform(2, 30), dice.uniform(2, 30)
-        w, h = dice.uniform(low, high), dice.uniform(low, high)
-        inside = ((axis.view(1, 1, 1, -1) - cx).abs() < w / 2) & ((axis.view(1, 1, -1, 1) - cy).abs() < h / 2)
-        covered = torch.maximum(covered, inside.float())
-    return covered
-
-
-def clean(masters, dice):
-    return warp(masters, dice)
-
-
-def clean_colour(masters, dice):
-    return over(warp(masters, dice), torch.zeros(1, 3, 1, 1))
-
-
-def tinted(masters, dice):
-    """Bright on dark or dark on bright, plain colours: the little colour that the pretraining mixture has for drawings of one colour."""
-    back = colour(dice)
-    return paint(warp(masters, dice), contrasting(dice, back), back)
-
-
-def coloured(masters, dice):
-    back = paint(smooth_noise(dice, 1, 2), colour(dice), colour(dice))
-    return noisy(paint(warp(masters, dice, 10, (0.8, 1.05), 0.1), contrasting(dice, back, 0.4), back), dice, 0.05)
-
-
 def scattered(masters, dice):
     back = paint(smooth_noise(dice, 1, 4), colour(dice), colour(dice))
     back = paint(boxes(dice, 1, 4, 14), colour(dice), back)
     image = over(warp(masters, dice, 20, (0.75, 1.0), 0.12), back)
     cast = dice.uniform(0.7, 1.15, (3, 1, 1))  # coloured light
     return noisy((image * cast).clamp(0, 1), dice, 0.05)
+
+
+def cluttered(masters, dice):
+    """Turned, on a coloured texture with another shape behind."""
+    back = paint(smooth_noise(dice, 1, 5), colour(dice), colour(dice))
+    back = paint(boxes(dice, 1, 4, 12), colour(dice), back)
+    drawn = warp(masters, dice, 18, (0.8, 1.05), 0.1)
+    return noisy(paint(drawn, contrasting(dice, back, 0.4), back), dice, 0.05)
 
 
 def sign(masters, dice):

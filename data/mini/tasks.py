@@ -89,7 +89,7 @@ KATAKANA = _letters("katakana", "アイウエオカキクケコサシスセソ�
 TASKS = [
     Task("fashion", "Fashion-MNIST", "fashion", {name: index for index, name in enumerate(FASHION)}, "plain", False, train=10000),
     Task("digits", "Handwritten digits", "digits", DIGITS, "plain", False),
-    Task("icons", "Icons in colour", "icons", ICONS, "coloured", True, train=6000),
+    Task("icons", "Icons in clutter", "icons", ICONS, "cluttered", True, train=6000),
     Task("flags", "Flags", "flags", FLAGS, "waving", True, train=6000),
     Task("latin_signs", "Latin letters on textures", "glyphs", LATIN, "sign", True, train=6000),
     Task("devanagari", "Devanagari, rotated", "glyphs", DEVANAGARI, "rotated", False),

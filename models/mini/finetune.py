@@ -28,8 +28,8 @@ from tasks import TASKS  # noqa: E402
 HERE = Path(__file__).parent
 VIT = HERE / "vit"
 SUITE = HERE.parent.parent / "experiments" / "suites" / "mini_vision.json"
-SEED, RATE, WARMUP, BATCH = 2, 1e-3, 100, 64
-SAMPLES = 30000  # images seen by one expert: epochs = SAMPLES / size of its training set
+SEED, RATE, WARMUP, BATCH = 2, 3e-4, 100, 64
+SAMPLES = 40000  # images seen by one expert: epochs = SAMPLES / size of its training set
 
 
 def write(path, data):

@@ -26,7 +26,8 @@ nlohmann::ordered_json method_json(const MethodInfo& method) {
 
 void print_method(const MethodInfo& method) {
   fmt::print("{} ({})\n  {}\n", method.title, method.name, method.formula);
-  fmt::print("  needs   {}\n  source  {}\n", method.needs, method.source);
+  fmt::print("  needs   {}\n", method.needs);
+  if (!method.source.empty()) fmt::print("  source  {}\n", method.source);
   if (!method.note.empty()) fmt::print("  note    {}\n", method.note);
   if (method.default_alpha) {
     fmt::print("  alpha   default {}{}\n", number_text(*method.default_alpha),

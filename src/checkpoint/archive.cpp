@@ -93,22 +93,35 @@ TensorPlace place_tensor(const InputFile& file, const Members& members, const st
   return place;
 }
 
-// Visits every tensor below `value` with its dotted name, through modules and dictionaries.
-void visit_tensors(const PickleNode& value, const std::string& name, int depth,
-                   const std::function<void(const std::string&, const PickledTensor&)>& visit) {
-  constexpr int kMaxDepth = 64;  // a pickle may refer to itself
-  if (depth > kMaxDepth) throw input_error(fmt::format("{}: nested too deeply", name));
-  if (value.kind == Kind::kTensor) return visit(name, value.tensor);
-  if (value.kind == Kind::kObject && value.state) {
-    return visit_tensors(*value.state, name, depth + 1, visit);
+using Visit = std::function<void(const std::string&, const PickledTensor&)>;
+
+// Visits every tensor below a value with its dotted name, through modules and dictionaries.
+class TensorWalk {
+ public:
+  explicit TensorWalk(Visit visit) : visit_(std::move(visit)) {}
+
+  void walk(const PickleNode& value, const std::string& name, int depth = 0) {
+    // A pickle may refer to itself, or to one dictionary from many places.
+    if (depth > kMaxDepth || ++visited_ > kMaxVisited) {
+      throw input_error(fmt::format("{}: nested too deeply for a model", name));
+    }
+    if (value.kind == Kind::kTensor) return visit_(name, value.tensor);
+    if (value.kind == Kind::kObject && value.state) return walk(*value.state, name, depth + 1);
+    if (value.kind != Kind::kDict) return;
+    for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
+      if (value.items[i]->kind != Kind::kText) continue;
+      const std::string& key = value.items[i]->text;
+      walk(*value.items[i + 1], name.empty() ? key : name + "." + key, depth + 1);
+    }
   }
-  if (value.kind != Kind::kDict) return;
-  for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-    if (value.items[i]->kind != Kind::kText) continue;
-    const std::string& key = value.items[i]->text;
-    visit_tensors(*value.items[i + 1], name.empty() ? key : name + "." + key, depth + 1, visit);
-  }
-}
+
+ private:
+  static constexpr int kMaxDepth = 64;
+  static constexpr int kMaxVisited = 1'000'000;
+
+  Visit visit_;
+  int visited_ = 0;
+};
 
 // The bytes of the storages of `pattern`, with the weights put in. One storage at a time.
 class StorageFiller {
@@ -116,9 +129,9 @@ class StorageFiller {
   StorageFiller(const InputFile& file, const Members& members, const std::string& root) {
     const PickleValue top =
         read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
-    visit_tensors(*top, "", 0, [&](const std::string& name, const PickledTensor& tensor) {
+    TensorWalk([&](const std::string& name, const PickledTensor& tensor) {
       users_[root + "data/" + tensor.storage].emplace_back(name, tensor);
-    });
+    }).walk(*top, "");
   }
 
   // Puts the weights of the tensors that live in `member` into its `bytes`.
@@ -168,12 +181,12 @@ std::vector<TensorPlace> read_archive_places(const InputFile& file) {
       read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
   std::vector<TensorPlace> places;
   std::set<std::string> names;
-  visit_tensors(*top, "", 0, [&](const std::string& name, const PickledTensor& tensor) {
+  TensorWalk([&](const std::string& name, const PickledTensor& tensor) {
     if (!names.insert(name).second) {
       throw input_error(fmt::format("{}: {} appears twice", file.path().string(), name));
     }
     places.push_back(place_tensor(file, members, root, name, tensor));
-  });
+  }).walk(*top, "");
   if (places.empty()) {
     throw input_error(fmt::format("{}: no tensors in it", file.path().string()));
   }

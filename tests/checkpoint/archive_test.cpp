@@ -3,6 +3,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
+#include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
 #include <torch/script.h>
 
@@ -96,6 +97,17 @@ TEST(Archive, AnyOtherZipIsRefused) {
   const auto path = folder.write(
       "x.zip", "PK\x03\x04" + std::string(30, '\0') + "PK\x05\x06" + std::string(18, '\0'));
   expect_mentions(error_message([&] { Checkpoint checkpoint(path); }), {"x.zip", "no data.pkl"});
+}
+
+TEST(Archive, APickleThatHoldsItselfIsRefused) {
+  using namespace std::string_literals;
+  const TemporaryFolder folder;
+  const std::string path = (folder / "loop.pt").string();
+  const std::string pickle = "\x80\x02}q\x00X\x01\x00\x00\x00"s + "ah\x00s."s;
+  caffe2::serialize::PyTorchStreamWriter writer(path);
+  writer.writeRecord("data.pkl", pickle.data(), pickle.size());
+  writer.writeEndOfFile();
+  expect_mentions(error_message([&] { Checkpoint checkpoint(path); }), {"nested too deeply"});
 }
 
 TEST(Archive, TwoNamesOfOneStorageMustGetEqualValues) {
