@@ -14,12 +14,12 @@ generator = np.random.default_rng(1)
 
 def weights(scale):
     shapes = {"visual.proj": (48, 32), "visual.ln_post.bias": (48,), "visual.conv1.weight": (8, 3, 4, 4), "logit_scale": ()}
-    model = {name: (scale * generator.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    model = {name: np.asarray(scale * generator.standard_normal(shape), dtype=np.float32) for name, shape in shapes.items()}
     return model | {"position_ids": np.arange(5, dtype=np.int64)}
 
 
 base = weights(1.0)
-experts = [{name: value + weights(0.01)[name] if value.dtype == np.float32 else value for name, value in base.items()} for _ in range(3)]
+experts = [{name: np.asarray(value + weights(0.01)[name]) if value.dtype == np.float32 else value for name, value in base.items()} for _ in range(3)]
 save_file(base, folder / "base.safetensors", metadata={"format": "pt"})
 command = [isomerge, "merge", "--quiet", "--method", "task_arithmetic", "--alpha", "0.5", "--base", folder / "base.safetensors"]
 for index, expert in enumerate(experts):
