@@ -10,7 +10,6 @@ void BasisStack::append(const Svd& triplets, double threshold) {
   const auto [kept, is_doubtful] = rank_above(triplets.s, threshold);
   is_doubtful_ = is_doubtful_ || is_doubtful;
   const int64_t all = triplets.s.numel();
-  zero_columns_ += all - kept;
   at::Tensor u = triplets.u, vt = triplets.vt;
   if (null_space_ == NullSpace::kZero && kept < all) {
     u = u.clone();
@@ -26,9 +25,7 @@ void BasisStack::append(const Svd& triplets, double threshold) {
 BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r) const {
   Polar u = polar_factor(at::cat(u_, 1), r, null_space_);
   Polar vt = polar_factor(at::cat(vt_, 0), r, null_space_);
-  // A zero column appended is a direction that each polar factor leaves out once more.
-  const int64_t dependent = std::max(u.cut, vt.cut) - zero_columns_;
-  return {u.factor, at::cat(s_, 0), vt.factor, zero_columns_ + std::max<int64_t>(dependent, 0),
+  return {u.factor, at::cat(s_, 0), vt.factor, std::max(u.cut, vt.cut),
           is_doubtful_ || u.is_doubtful || vt.is_doubtful};
 }
 

@@ -21,7 +21,7 @@ class BasisStack {
 
   struct Orthonormal {
     at::Tensor u, s, vt;  // [m, c], [c] the values as appended, [c, n]
-    int64_t cut = 0;      // zero columns appended, plus directions the two polar factors left out
+    int64_t cut = 0;      // directions that a polar factor left out; zero columns are among them
     bool is_doubtful = false;  // see Rank
   };
 
@@ -32,7 +32,6 @@ class BasisStack {
  private:
   NullSpace null_space_;
   std::vector<at::Tensor> u_, s_, vt_;
-  int64_t zero_columns_ = 0;
   bool is_doubtful_ = false;
 };
 

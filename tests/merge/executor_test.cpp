@@ -4,6 +4,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -119,6 +120,19 @@ TEST_F(ExecutorTest, IntegersAreCopied) {
   EXPECT_FALSE(merged.at("ids").update.defined());
 }
 
+TEST_F(ExecutorTest, IntegersThatDifferAreRefused) {
+  Weights other = model(100);
+  other["ids"] = at::arange(1, 4, at::kLong);
+  write_safetensors(folder_ / "100.safetensors", other);
+  expect_mentions(error_message([&] { merge("average", {}); }), {"100.safetensors", "ids"});
+}
+
+TEST_F(ExecutorTest, AGlobThatFitsNothingIsRefused) {
+  MergeSettings settings;
+  settings.roles.exclude = {"nothing.*"};
+  expect_mentions(error_message([&] { merge("average", settings); }), {"--exclude", "nothing.*"});
+}
+
 TEST_F(ExecutorTest, ComputesInTheDtypeAskedFor) {
   MergeSettings settings;
   settings.dtype = at::kDouble;
@@ -163,6 +177,20 @@ TEST_F(ExecutorTest, AFailureOfTheSinkIsPassedOn) {
   EXPECT_THROW(merge_updates(updates, rules, settings,
                              [](const MergedTensor&) { throw machine_error("disk full"); }),
                Error);
+}
+
+TEST(Methods, TheNullOptionReachesEveryRuleThatHasIt) {
+  const std::vector<Update> low{
+      Update(at::matmul(random_tensor({8, 1}, 1), random_tensor({1, 8}, 2))),
+      Update(random_tensor({8, 8}, 3).mul(1e-3))};
+  const auto merged = [&](const std::string& method, const std::string& null) {
+    const Rules rules = require_method(method).rules({{"null", null}, {"common_fraction", 0.5}});
+    return rules.matrix(method == "iso_c" ? std::vector<Update>{low[0]} : low).update;
+  };
+  for (const char* method : {"tsv_m", "iso_c", "iso_cts"}) {
+    const double difference = relative_error(merged(method, "fill"), merged(method, "zero"));
+    EXPECT_GT(difference, 1e-6) << method;
+  }
 }
 
 TEST(Methods, UnknownOnesAreRefusedWithTheNearest) {

@@ -5,6 +5,7 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -125,17 +126,40 @@ TEST(IsoCts, ATaskInsideTheCommonSpaceAddsNothingOfItsOwn) {
   EXPECT_EQ(merged.cut, 7);
 }
 
-// The threshold of a residual is relative to the larger of sigma_1(D_t) and sigma_1 of the sum:
-// here the updates cancel, so that only sigma_1(D_t) is large.
+Update diagonal(const std::vector<double>& values) {
+  return Update(at::tensor(values, at::kDouble).diag());
+}
+
+// The threshold of a residual is relative to the larger of sigma_1(D_t) and sigma_1 of the sum.
+// Here the large directions cancel in the sum, so sigma_1(D_t) = 1 decides that 2e-8 is nothing.
 TEST(IsoCts, NoiseOfALargeTaskIsNotKeptWhenTheSumIsSmall) {
-  const at::Tensor u = random_orthonormal(6, 2, 11), v = random_orthonormal(6, 2, 12);
-  const at::Tensor large = at::matmul(u.narrow(1, 0, 1), v.narrow(1, 0, 1).t());
-  const at::Tensor small = at::matmul(u.narrow(1, 1, 1), v.narrow(1, 1, 1).t());
-  // r = 6, f = 0.34: k = 2, s = 2. Each task keeps `large` and noise 2e-8 beside it.
-  const at::Tensor noise = small.mul(2e-8);
-  const Merged merged = merge_iso_cts({Update(large.add(noise)), Update(large.neg().add(noise))},
-                                      {.common_fraction = 0.34});
-  EXPECT_GE(merged.cut, 4);
+  // r = 6, f = 0.34: k = 2, s = 2. Common: the second direction and a zero one.
+  const Merged merged =
+      merge_iso_cts({diagonal({1, 2e-8, 2e-8, 0, 0, 0}), diagonal({-1, 2e-8, -2e-8, 0, 0, 0})},
+                    {.common_fraction = 0.34});
+  // Zero columns: one of each task, one common; and the tasks share their large direction.
+  EXPECT_EQ(merged.cut, 4);
+}
+
+TEST(IsoCts, NoiseBesideALargeSumIsNotKeptWhenTheTaskIsSmaller) {
+  // r = 16, f = 0.125: k = 2, s = 7. sigma_1 of the sum is 2, of each task 1, though its norm is
+  // sqrt(6). 7e-7 lies between the two thresholds, 4.8e-7 and 9.5e-7.
+  const std::vector<double> rest(9, 0.0);
+  std::vector<double> a{1, 1, 1, 1, 1, 1, 7e-7}, b{1, -1, -1, -1, -1, -1, -7e-7};
+  a.insert(a.end(), rest.begin(), rest.end());
+  b.insert(b.end(), rest.begin(), rest.end());
+  const Merged merged = merge_iso_cts({diagonal(a), diagonal(b)}, {.common_fraction = 0.125});
+  // Zero columns: two of each task, one common; and the tasks share five directions.
+  EXPECT_EQ(merged.cut, 10);
+}
+
+TEST(IsoCts, FillChangesNothingWhereNothingCountsAsZero) {
+  const auto updates = random_updates(8, 9, 2, 15);
+  EXPECT_LE(
+      relative_error(
+          merge_iso_cts(updates, {.common_fraction = 0.5, .null_space = NullSpace::kFill}).update,
+          merge_iso_cts(updates, {.common_fraction = 0.5}).update),
+      kTight);
 }
 
 TEST(IsoCts, FillGivesEveryDirectionTheSameValue) {

@@ -76,6 +76,10 @@ TEST(TsvM, OfMoreTasksThanDirectionsIsZero) {
   EXPECT_EQ(merged.update.count_nonzero().item<int64_t>(), 0);
 }
 
+TEST(TsvM, AnEmptyMatrixStaysEmpty) {
+  EXPECT_EQ(merge_tsv_m({Update(at::zeros({0, 3}))}).update.sizes(), at::IntArrayRef({0, 3}));
+}
+
 TEST(TsvM, RotatingTheInputRotatesTheResult) {
   const auto updates = random_updates(6, 4, 2, 7);
   const at::Tensor left = random_orthonormal(6, 6, 8), right = random_orthonormal(4, 4, 9);
