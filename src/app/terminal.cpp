@@ -1,7 +1,6 @@
 #include "app/terminal.h"
 
 #include <cstdio>
-#include <memory>
 #include <mutex>
 
 #include <fmt/format.h>

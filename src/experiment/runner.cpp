@@ -1,8 +1,7 @@
 #include "experiment/runner.h"
 
+#include <algorithm>
 #include <chrono>
-#include <map>
-#include <memory>
 #include <set>
 
 #include <fmt/format.h>
@@ -13,7 +12,6 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "config/configuration.h"
-#include "config/method_info.h"
 #include "experiment/content_hashes.h"
 #include "experiment/row_search.h"
 #include "experiment/suite_evaluator.h"
