@@ -5,6 +5,7 @@
 
 #include "app/commands.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "config/configuration.h"
 #include "config/method_info.h"
@@ -56,7 +57,14 @@ void print_plan(const Recipe& recipe, const MergePlan& plan) {
 
 void print_summary(const Recipe& recipe, const MergeSummary& summary, double seconds, bool json) {
   int64_t cut = 0;
-  for (const auto& [name, count] : summary.cut) cut += count;
+  int64_t repeated = 0, fallbacks = 0, tied = 0, matrices_cut = 0;
+  for (const auto& [name, found] : summary.findings) {
+    cut += found.cut;
+    matrices_cut += found.cut > 0 ? 1 : 0;
+    repeated += found.was_repeated ? 1 : 0;
+    fallbacks += found.fallbacks;
+    tied += found.tied;
+  }
   if (json) {
     nlohmann::ordered_json out = {{"out", recipe.out.string()},
                                   {"method", recipe.method},
@@ -66,6 +74,10 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
                                   {"copied", summary.copied},
                                   {"zero_updates", summary.zero_updates},
                                   {"null_directions", cut},
+                                  {"tied_cuts", tied},
+                                  {"repeated_in_fp64", repeated},
+                                  {"fallbacks", fallbacks},
+                                  {"peak_memory", peak_resident_memory()},
                                   {"seconds", seconds}};
     fmt::print("{}\n", out.dump(2));
     return;
@@ -76,9 +88,11 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
   if (summary.copied > 0) fmt::print(", {} copied", summary.copied);
   if (summary.zero_updates > 0) fmt::print(", {} without any update", summary.zero_updates);
   if (cut > 0) {
-    fmt::print(", {} directions in {} matrices count as zero", cut, summary.cut.size());
+    fmt::print(", {} directions in {} matrices count as zero", cut, matrices_cut);
   }
-  fmt::print("; {}\n", human_seconds(seconds));
+  if (repeated > 0) fmt::print(", {} matrices repeated in fp64", repeated);
+  if (fallbacks > 0) fmt::print(", {} factorisations by LAPACK", fallbacks);
+  fmt::print("; {}, {} of memory\n", human_seconds(seconds), human_bytes(peak_resident_memory()));
 }
 
 }  // namespace

@@ -78,6 +78,11 @@ void InputFile::read_at(uint64_t offset, void* out, size_t bytes) const {
   }
 }
 
+void InputFile::will_need(uint64_t offset, uint64_t bytes) const {
+  ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                  POSIX_FADV_WILLNEED);
+}
+
 MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
   uint64_t size = 0;
   const int descriptor = open_for_reading(path_, &size);

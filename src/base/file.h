@@ -29,6 +29,9 @@ class InputFile {
   // I/O error is Error(kMachine): positioned reads, since a fault under a map would be a signal.
   void read_at(uint64_t offset, void* out, size_t bytes) const;
 
+  // Asks the system to read these bytes soon; returns at once. A hint: errors are ignored.
+  void will_need(uint64_t offset, uint64_t bytes) const;
+
  private:
   std::filesystem::path path_;
   int descriptor_ = -1;

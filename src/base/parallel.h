@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -13,12 +15,20 @@
 
 namespace isomerge {
 
+// Bounds what is held at once: item i needs cost(i) bytes from its start until its result is
+// consumed. An item that exceeds the limit by itself runs alone.
+struct Admission {
+  std::function<uint64_t(size_t)> cost;  // empty: no bound
+  uint64_t limit = 0;
+};
+
 // Calls produce(i) for i in [0, count) on `threads` >= 1 threads, each item on one of them, and
 // consume(i, result) in the order of i, one call at a time, on any of them. At most 2 * threads
 // results wait. Order and content of the consume calls do not depend on the number of threads. If
 // calls throw, the exception of the smallest i is thrown here, after all threads have stopped.
 template <typename Produce, typename Consume>
-void ordered_parallel(size_t count, int threads, Produce produce, Consume consume) {
+void ordered_parallel(size_t count, int threads, Produce produce, Consume consume,
+                      const Admission& admission = {}) {
   using Result = decltype(produce(size_t{0}));
   std::mutex mutex;
   std::condition_variable room;
@@ -27,6 +37,15 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
   std::exception_ptr failure;
   std::map<size_t, Result> waiting;
   const size_t window = 2 * static_cast<size_t>(threads);
+
+  uint64_t held = 0;
+  const auto cost = [&](size_t i) { return admission.cost ? admission.cost(i) : uint64_t{0}; };
+  // Items start in order, so whoever waits for room waits for earlier ones, which will finish.
+  const auto may_start = [&] {
+    if (failure || next >= count) return true;
+    if (next >= consumed + window) return false;
+    return !admission.cost || next == consumed || held + cost(next) <= admission.limit;
+  };
 
   const auto note_failure = [&](size_t i) {
     if (i < failed_at || !failure) {
@@ -37,9 +56,11 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
   const auto work = [&] {
     std::unique_lock lock(mutex);
     while (true) {
-      room.wait(lock, [&] { return failure || next >= count || next < consumed + window; });
+      room.wait(lock, may_start);
       if (failure || next >= count) break;
       const size_t i = next++;
+      held += cost(i);
+      room.notify_one();  // the next item may fit beside this one
       lock.unlock();
       try {
         Result result = produce(i);
@@ -62,6 +83,7 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
           note_failure(item.key());
         }
         consuming = false;
+        held -= cost(consumed);
         ++consumed;
         room.notify_all();
       }

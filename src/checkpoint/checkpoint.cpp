@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
@@ -78,6 +79,22 @@ at::Tensor Checkpoint::read(const std::string& name) const {
   at::Tensor storage = at::empty({spanned_elements(place)}, options);
   file_.read_at(place.offset, storage.mutable_data_ptr(), storage.nbytes());
   return storage.as_strided(place.info.shape, place.strides).contiguous();
+}
+
+void Checkpoint::read_rows(const std::string& name, int64_t first, int64_t count, void* out) const {
+  const TensorPlace& place = require_place(name);
+  const uint64_t rows = place.info.shape.empty() ? 1 : static_cast<uint64_t>(place.info.shape[0]);
+  const uint64_t row_bytes = rows == 0 ? 0 : place.info.bytes() / rows;
+  const uint64_t bytes = row_bytes * static_cast<uint64_t>(count);
+  const uint64_t skipped = row_bytes * static_cast<uint64_t>(first);
+  if (place.strides.empty()) return file_.read_at(place.offset + skipped, out, bytes);
+  const at::Tensor whole = read(name);
+  std::memcpy(out, static_cast<const char*>(whole.const_data_ptr()) + skipped, bytes);
+}
+
+void Checkpoint::will_need(const std::string& name) const {
+  const TensorPlace& place = require_place(name);
+  file_.will_need(place.offset, place.info.bytes());
 }
 
 Weights Checkpoint::read_all() const {

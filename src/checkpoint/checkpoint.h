@@ -50,6 +50,13 @@ class Checkpoint {
   // The tensor as stored: its dtype, contiguous, on the CPU. Cost: its bytes.
   at::Tensor read(const std::string& name) const;
 
+  // `count` rows along dimension 0 from row `first`, as stored, contiguous, into `out`; a scalar is
+  // one row. Cost: the bytes of those rows, of the whole tensor where it is not stored contiguous.
+  void read_rows(const std::string& name, int64_t first, int64_t count, void* out) const;
+
+  // Asks the system to read the tensor's bytes soon, and returns at once.
+  void will_need(const std::string& name) const;
+
   // All tensors at once: for models that fit.
   Weights read_all() const;
 

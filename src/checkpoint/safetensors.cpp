@@ -202,21 +202,25 @@ SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
   file_.write(text);
 }
 
-void SafetensorsWriter::write(const std::string& name, const at::Tensor& tensor) {
+void SafetensorsWriter::write(const std::string& name, const at::Tensor& entries) {
   if (next_ >= tensors_.size() || tensors_[next_].name != name ||
-      tensor.sizes() != at::IntArrayRef(tensors_[next_].shape)) {
-    throw Error(Fault::kInternal, fmt::format("{}: tensor {} written out of turn or with another "
-                                              "shape; please report this",
+      entries.numel() > tensors_[next_].elements() - filled_) {
+    throw Error(Fault::kInternal, fmt::format("{}: tensor {} written out of turn or with too many "
+                                              "entries; please report this",
                                               path_.string(), name));
   }
-  const at::Tensor stored = tensor.to(tensors_[next_].dtype).contiguous();
-  if (stored.is_floating_point() && stored.element_size() < tensor.element_size() &&
-      at::isfinite(tensor).all().item<bool>() && !at::isfinite(stored).all().item<bool>()) {
+  const at::Tensor stored = entries.to(tensors_[next_].dtype).contiguous();
+  if (stored.is_floating_point() && stored.element_size() < entries.element_size() &&
+      at::isfinite(entries).all().item<bool>() && !at::isfinite(stored).all().item<bool>()) {
     throw input_error(fmt::format("{}: {}: values too large for {}; choose --dtype fp32",
                                   path_.string(), name, dtype_text(tensors_[next_].dtype)));
   }
   file_.write(stored.const_data_ptr(), stored.nbytes());
-  ++next_;
+  filled_ += entries.numel();
+  if (filled_ == tensors_[next_].elements()) {
+    ++next_;
+    filled_ = 0;
+  }
 }
 
 void SafetensorsWriter::commit() {

@@ -29,9 +29,10 @@ class SafetensorsWriter {
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
                     const std::map<std::string, std::string>& metadata);
 
-  // The next tensor of the list: CPU, its shape, converted to its dtype here. A finite value that
-  // the narrower dtype cannot hold is an Error(kInput): infinity must not slip into a checkpoint.
-  void write(const std::string& name, const at::Tensor& tensor);
+  // The next entries of the next tensor of the list, all of them or a run in row-major order: CPU,
+  // converted to its dtype here. A finite value that the narrower dtype cannot hold is an
+  // Error(kInput): infinity must not slip into a checkpoint.
+  void write(const std::string& name, const at::Tensor& entries);
 
   // Throws Error(kInternal) if tensors are missing.
   void commit();
@@ -43,6 +44,7 @@ class SafetensorsWriter {
   std::filesystem::path path_;
   std::vector<TensorInfo> tensors_;
   size_t next_ = 0;
+  int64_t filled_ = 0;  // entries of tensor `next_` that are written
 };
 
 // All of `weights` at once, in their own dtypes.

@@ -11,6 +11,7 @@ namespace isomerge {
 namespace {
 
 constexpr const char* kIsoSource = "Marczak et al. 2025, arXiv:2502.04959";
+constexpr const char* kTallSource = "Wang et al. 2024, arXiv:2405.07813";
 constexpr const char* kOthersAveraged = "Tensors that are not matrices are averaged.";
 
 OptionInfo null_option() {
@@ -21,6 +22,39 @@ OptionInfo null_option() {
           .help =
               "what polar factors do with directions that the rank rule cuts: leave them zero, "
               "or fill them as a full SVD would"};
+}
+
+OptionInfo keep_option(double share) {
+  return {.name = "keep",
+          .type = OptionType::kDouble,
+          .default_value = share,
+          .minimum = 0.0,
+          .maximum = 1.0,
+          .help = "share of the largest entries that survive the trim"};
+}
+
+OptionInfo trim_option() {
+  return {.name = "trim",
+          .type = OptionType::kChoice,
+          .default_value = std::string("global"),
+          .choices = {"global", "tensor"},
+          .help = "trim over the whole update, or each tensor by itself"};
+}
+
+OptionInfo merge_option() {
+  return {.name = "merge",
+          .type = OptionType::kChoice,
+          .default_value = std::string("mean"),
+          .choices = {"mean", "sum"},
+          .help = "of the entries that agree"};
+}
+
+OptionInfo lambda_option() {
+  return {.name = "lambda",
+          .type = OptionType::kDouble,
+          .default_value = 0.4,
+          .minimum = 0.0,
+          .help = "how strict a mask is"};
 }
 
 std::vector<MethodInfo> make_infos() {
@@ -54,6 +88,70 @@ std::vector<MethodInfo> make_infos() {
        .note = "Every tensor is summed.",
        .default_alpha = 0.3,
        .alpha_grid = "0.1:1.0:0.1"},
+      {.name = "ties",
+       .title = "TIES-Merging",
+       .formula = "D_M = mean over t of the trimmed entries of D_t that have the elected sign",
+       .needs = "base and experts",
+       .source = "Yadav et al. 2023, arXiv:2306.01708",
+       .note = "Every entry by itself, whatever its tensor; all entries count in the trim, those "
+               "that no task changed too.",
+       .default_alpha = 1.0,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {keep_option(0.2), trim_option(), merge_option()}},
+      {.name = "dare_ties",
+       .title = "DARE-TIES",
+       .formula = "TIES-Merging of updates whose entries are kept with probability 1 - drop and "
+                  "divided by it",
+       .needs = "base and experts",
+       .source = "Yu et al. 2024, arXiv:2311.03099",
+       .note = "Every entry by itself. The same seed gives the same bytes everywhere.",
+       .default_alpha = 1.0,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {{.name = "drop",
+                    .type = OptionType::kDouble,
+                    .default_value = 0.2,
+                    .minimum = 0.0,
+                    .maximum = 0.999999,
+                    .help = "probability that an entry is dropped"},
+                   {.name = "seed",
+                    .type = OptionType::kInt,
+                    .default_value = int64_t{0},
+                    .minimum = 0,
+                    .help = "of the random numbers"},
+                   keep_option(1.0), trim_option(), merge_option()}},
+      {.name = "tall_mask",
+       .title = "TALL mask",
+       .formula = "D_M = m_t * sum_i D_i, m_t = [|D_t| > lambda |sum_i D_i - D_t|], for task t",
+       .needs = "base and experts",
+       .source = kTallSource,
+       .note = "Every entry by itself; a model for one task. With alpha 1 it is what the search for "
+               "consensus_ta's lambdas evaluates.",
+       .default_alpha = 1.0,
+       .options = {lambda_option(),
+                   {.name = "task",
+                    .type = OptionType::kText,
+                    .default_value = std::string(),
+                    .help = "whose mask"}}},
+      {.name = "consensus_ta",
+       .title = "Consensus TA",
+       .formula = "D_M = [sum_t m_t >= min_tasks] * sum_t D_t, m_t = [|D_t| > lambda_t |sum_i D_i - "
+                  "D_t|]",
+       .needs = "base and experts",
+       .source = kTallSource,
+       .note = "Every entry by itself. An experiment that gives no lambda chooses one per task on "
+               "its selection split, from 0.2, 0.3, 0.4, 0.5, 0.6, by tall_mask.",
+       .default_alpha = 0.3,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {lambda_option(),
+                   {.name = "lambdas",
+                    .type = OptionType::kText,
+                    .default_value = std::string(),
+                    .help = "lambda of single tasks: cars=0.2,dtd=0.4"},
+                   {.name = "min_tasks",
+                    .type = OptionType::kInt,
+                    .default_value = int64_t{2},
+                    .minimum = 0,
+                    .help = "how many tasks must need an entry for it to stay"}}},
       {.name = "tsv_m",
        .title = "TSV-M",
        .formula = "D_M = polar([U_1 .. U_T]) diag(s_1 .. s_T) polar([V_1 .. V_T])^T, "
@@ -98,6 +196,8 @@ std::string expected_text(const OptionInfo& option) {
       return "true or false";
     case OptionType::kChoice:
       return "one of " + join(option.choices, ", ");
+    case OptionType::kText:
+      return "a text";
     case OptionType::kInt:
     case OptionType::kDouble:
       break;
@@ -120,6 +220,8 @@ bool fits(const OptionInfo& option, const OptionValue& value) {
     case OptionType::kDouble:
       if (integer != nullptr) return in_range(static_cast<double>(*integer));
       return number != nullptr && in_range(*number);
+    case OptionType::kText:
+      return std::holds_alternative<std::string>(value);
     case OptionType::kChoice:
       break;
   }

@@ -12,7 +12,7 @@
 
 namespace isomerge {
 
-enum class OptionType { kBool, kInt, kDouble, kChoice };
+enum class OptionType { kBool, kInt, kDouble, kChoice, kText };
 
 struct OptionInfo {
   std::string name = {};

@@ -88,7 +88,7 @@ class WeightSource {
     settings.dtype = compute_dtype(experiment_.precision);
     settings.threads = settings_.threads;
     settings.device = settings_.device;
-    merge_updates(Updates(experiment_.suite.base, experts),
+    merge_tensors(Updates(experiment_.suite.base, experts),
                   require_method(row.method).rules(candidate.options), settings,
                   [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
     merged_for_ = wanted;

@@ -1,16 +1,18 @@
 #include "linalg/svd.h"
 
+#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <tuple>
 
 #include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/linalg_svdvals.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "linalg/eigen.h"
 
 namespace isomerge {
 namespace {
@@ -21,10 +23,20 @@ Error no_convergence(const at::Tensor& a) {
                       a.size(0), a.size(1))};
 }
 
+Svd lapack_triplets(const at::Tensor& a, int64_t k) {
+  const Svd all = thin_svd(a.to(at::kDouble));
+  Svd leading = all.leading(k);
+  leading.next = k < all.s.numel() ? all.s[k].item<double>() : 0.0;
+  return leading;
+}
+
 }  // namespace
 
 Svd Svd::leading(int64_t k) const {
-  return {u.narrow(1, 0, k), s.narrow(0, 0, k), vt.narrow(0, 0, k)};
+  Svd out{u.narrow(1, 0, k), s.narrow(0, 0, k), vt.narrow(0, 0, k)};
+  out.next = k < s.numel() ? s[k].item<double>() : next;
+  out.fallbacks = fallbacks;
+  return out;
 }
 
 Svd thin_svd(const at::Tensor& a) {
@@ -40,6 +52,26 @@ Svd thin_svd(const at::Tensor& a) {
   }
 }
 
+Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {
+  if (route == Route::kLapack) return lapack_triplets(a, k);
+  const bool is_wide = a.size(0) <= a.size(1);
+  const at::Tensor rows = (is_wide ? a : a.t()).to(at::kDouble);
+  const SymmetricEigen eigen = leading_eigenpairs(gram_of_rows(rows), k);
+  if (!eigen.is_sound) {
+    Svd svd = lapack_triplets(a, k);
+    svd.fallbacks = 1;
+    return svd;
+  }
+  // sigma as the norm of a^T u: for small values more exact than the root of the eigenvalue.
+  const at::Tensor product = at::matmul(eigen.vectors.t(), rows);  // [k, long side]
+  const at::Tensor s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
+  const at::Tensor long_side = product.div(s.clamp_min(1e-300).unsqueeze(1));
+  Svd svd = is_wide ? Svd{eigen.vectors, s, long_side}
+                    : Svd{long_side.t(), s, eigen.vectors.t()};
+  svd.next = std::sqrt(std::max(eigen.next, 0.0));
+  return svd;
+}
+
 double spectral_norm(const at::Tensor& a) {
   try {
     return at::linalg_svdvals(a.size(0) >= a.size(1) ? a : a.t())[0].item<double>();
@@ -48,30 +80,12 @@ double spectral_norm(const at::Tensor& a) {
   }
 }
 
-double null_threshold(int64_t r, double sigma_1) {
-  return std::sqrt(static_cast<double>(r)) *
-         static_cast<double>(std::numeric_limits<float>::epsilon()) * sigma_1;
-}
-
-Rank rank_above(const at::Tensor& s, double threshold) {
-  // LAPACK's noise in fp32 was seen at up to 1.2 thresholds; real layers of condition 3e4 stay
-  // above 8 of them.
-  constexpr double kDoubt = 8.0;
-  if (s.numel() == 0) return {};
-  const bool is_doubtful = s[-1].item<double>() <= kDoubt * threshold;
-  return {s.gt(threshold).sum().item<int64_t>(), is_doubtful};
-}
-
-Polar polar_factor(const Svd& svd, int64_t r, NullSpace null_space) {
-  const int64_t size = svd.s.numel();
-  const double sigma_1 = size > 0 ? svd.s[0].item<double>() : 0.0;
-  const Rank rank = rank_above(svd.s, null_threshold(r, sigma_1));
-  const Svd kept = null_space == NullSpace::kFill ? svd : svd.leading(rank.kept);
-  return {at::matmul(kept.u, kept.vt), size - rank.kept, rank.is_doubtful};
-}
-
-Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space) {
-  return polar_factor(thin_svd(a), r, null_space);
+bool is_tied_cut(const Svd& leading, int64_t r) {
+  const int64_t k = leading.s.numel();
+  if (k == 0 || k == r) return false;
+  const double sigma_1 = leading.s[0].item<double>(), last = leading.s[k - 1].item<double>();
+  const double noise = null_threshold(r, sigma_1);
+  return last > noise && last - leading.next <= noise;
 }
 
 }  // namespace isomerge

@@ -9,24 +9,28 @@ namespace isomerge {
 void BasisStack::append(const Svd& triplets, double threshold) {
   const auto [kept, is_doubtful] = rank_above(triplets.s, threshold);
   is_doubtful_ = is_doubtful_ || is_doubtful;
+  fallbacks_ += triplets.fallbacks;
   const int64_t all = triplets.s.numel();
-  at::Tensor u = triplets.u, vt = triplets.vt;
-  if (null_space_ == NullSpace::kZero && kept < all) {
-    u = u.clone();
-    u.narrow(1, kept, all - kept).zero_();
-    vt = vt.clone();
-    vt.narrow(0, kept, all - kept).zero_();
-  }
-  u_.push_back(u);
-  s_.push_back(triplets.s);
-  vt_.push_back(vt);
+  const int64_t used = null_space_ == NullSpace::kFill ? all : kept;
+  if (null_space_ == NullSpace::kZero) left_out_ += all - kept;
+  if (used == 0) return;
+  const Svd leading = triplets.leading(used);
+  u_.push_back(leading.u);
+  s_.push_back(leading.s);
+  v_.push_back(leading.vt.t());
 }
 
-BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r) const {
-  Polar u = polar_factor(at::cat(u_, 1), r, null_space_);
-  Polar vt = polar_factor(at::cat(vt_, 0), r, null_space_);
-  return {u.factor, at::cat(s_, 0), vt.factor, std::max(u.cut, vt.cut),
-          is_doubtful_ || u.is_doubtful || vt.is_doubtful};
+BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r, bool first_is_orthonormal,
+                                                   Findings* findings) const {
+  const int64_t known = first_is_orthonormal ? s_.front().numel() : 0;
+  Orthonormal out{isomerge::orthonormalise(at::cat(u_, 1), known, r, null_space_, route_),
+                  isomerge::orthonormalise(at::cat(v_, 1), known, r, null_space_, route_),
+                  at::cat(s_, 0)};
+  findings->cut += left_out_ + std::max(out.u.cut, out.v.cut);
+  findings->fallbacks += fallbacks_ + out.u.fallbacks + out.v.fallbacks;
+  findings->is_doubtful =
+      findings->is_doubtful || is_doubtful_ || out.u.is_doubtful || out.v.is_doubtful;
+  return out;
 }
 
 }  // namespace isomerge

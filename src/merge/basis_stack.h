@@ -6,32 +6,39 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "linalg/polar.h"
 #include "linalg/svd.h"
+#include "merge/rule.h"
 
 namespace isomerge {
 
 // The blocks [U_1 ... U_B] and [V_1 ... V_B] that TSV-M and Iso-CTS orthogonalise.
 class BasisStack {
  public:
-  explicit BasisStack(NullSpace null_space) : null_space_(null_space) {}
+  BasisStack(Route route, NullSpace null_space) : route_(route), null_space_(null_space) {}
 
-  // Appends triplets. Those whose value does not exceed `threshold` become zero columns in both
-  // stacks (kZero): their vectors are arbitrary.
+  // Appends triplets. Those whose value does not exceed `threshold` are left out of both stacks
+  // (kZero): their vectors are arbitrary.
   void append(const Svd& triplets, double threshold);
 
+  bool is_empty() const { return u_.empty(); }
+
   struct Orthonormal {
-    at::Tensor u, s, vt;  // [m, c], [c] the values as appended, [c, n]
-    int64_t cut = 0;      // directions that a polar factor left out; zero columns are among them
-    bool is_doubtful = false;  // see Rank
+    OrthonormalBasis u, v;  // [m, c], [n, c]
+    at::Tensor s;           // [c] the values as appended
   };
 
-  // The polar factors of both stacks. r: full rank of the matrices that the triplets come from.
-  // cost  two thin SVDs of [m, c] and [n, c].
-  Orthonormal orthonormalise(int64_t r) const;
+  // The polar factors of both stacks, and what there is to say of them. r: full rank of the
+  // matrices that the triplets come from. first_is_orthonormal: the first block's columns are
+  // orthonormal on both sides, which saves work. Not for an empty stack.
+  // cost  orthonormalise() of [m, c] and [n, c].
+  Orthonormal orthonormalise(int64_t r, bool first_is_orthonormal, Findings* findings) const;
 
  private:
+  Route route_;
   NullSpace null_space_;
-  std::vector<at::Tensor> u_, s_, vt_;
+  std::vector<at::Tensor> u_, s_, v_;
+  int64_t left_out_ = 0, fallbacks_ = 0;
   bool is_doubtful_ = false;
 };
 

@@ -1,27 +1,24 @@
 #include "merge/executor.h"
 
 #include <algorithm>
+#include <mutex>
 #include <new>
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/util/Exception.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/text.h"
 
 namespace isomerge {
 namespace {
-
-struct Produced {
-  MergedTensor tensor;
-  int64_t cut = 0;
-  bool is_zero = false;             // no task changed it
-  std::vector<std::string> hashes;  // of every expert's bytes
-};
 
 // LibTorch's own errors become ours at the edge of the room.
 Error translated(const c10::Error& error) {
@@ -30,116 +27,211 @@ Error translated(const c10::Error& error) {
   return {memory ? Fault::kMachine : Fault::kInternal, text.substr(0, text.find('\n'))};
 }
 
-Merged apply_rule(const Rules& rules, Role role, std::vector<Update> updates, c10::Device device) {
-  const Rule& rule = role == Role::kMatrix && rules.matrix ? rules.matrix : rules.other;
-  if (device.is_cpu()) return rule(updates);
-  for (Update& update : updates) update = Update(update.dense().to(device));
-  Merged merged = rule(updates);
-  merged.update = merged.update.to(c10::kCPU);
-  return merged;
-}
-
-Produced merge_tensor(const Updates& updates, const Rules& rules, const MergeSettings& settings,
-                      const TensorInfo& info) {
-  Produced out{{info, settings.roles.role_of(info), {}, {}}, 0, false, {}};
-  if (out.tensor.role == Role::kCopied) {
-    updates.require_equal(info.name);
-    out.tensor.base = updates.base().read(info.name);
-    return out;
-  }
-  Updates::Loaded loaded = updates.load(info.name, settings.dtype);
-  out.hashes = std::move(loaded.hashes);
-  out.tensor.base = std::move(loaded.base);
-  out.is_zero = std::all_of(loaded.updates.begin(), loaded.updates.end(),
-                            [](const Update& update) { return update.is_zero(); });
-  if (out.tensor.role == Role::kExcluded || out.is_zero) {
-    out.tensor.update = at::zeros_like(out.tensor.base);
-    return out;
-  }
-  Merged merged = apply_rule(rules, out.tensor.role, std::move(loaded.updates), settings.device);
-  out.tensor.update = merged.update;
-  out.cut = merged.cut;
-  return out;
-}
-
-// The same with every failure as an Error that names the tensor.
-Produced merge_tensor_named(const Updates& updates, const Rules& rules,
-                            const MergeSettings& settings, const TensorInfo& info) {
+// Calls work() with every failure turned into an Error that names the tensor.
+template <typename Work>
+auto with_name(const std::string& name, const Work& work) {
   throw_if_interrupted();
-  at::set_num_threads(1);  // one tensor, one thread: the result cannot depend on their number
+  at::set_num_threads(1);  // one piece, one thread: the result cannot depend on their number
   try {
-    return merge_tensor(updates, rules, settings, info);
+    return work();
   } catch (const c10::Error& error) {
-    throw translated(error).during(info.name);
+    throw translated(error).during(name);
   } catch (const std::bad_alloc&) {
-    throw machine_error(info.name + ": out of memory; try --threads 1");
+    throw machine_error(name + ": out of memory; try --threads 1 or --max-memory");
   } catch (const Error& error) {
-    if (std::string_view(error.what()).find(info.name) != std::string_view::npos) throw;
-    throw error.during(info.name);
+    if (std::string_view(error.what()).find(name) != std::string_view::npos) throw;
+    throw error.during(name);
   }
 }
 
-class Summarizer {
- public:
-  explicit Summarizer(const std::vector<std::string>& tasks)
-      : tasks_(tasks), hashes_(tasks.size()) {}
+Factors factors_on(std::vector<Update> updates, c10::Device device) {
+  if (!device.is_cpu()) {
+    for (Update& update : updates) update = Update(update.dense().to(device));
+  }
+  return Factors(std::move(updates));
+}
 
-  void add(const Produced& produced) {
-    switch (produced.tensor.role) {
-      case Role::kMatrix:
-        ++summary_.matrices;
-        break;
-      case Role::kOther:
-        ++summary_.others;
-        break;
-      case Role::kExcluded:
-        ++summary_.excluded;
-        break;
-      case Role::kCopied:
-        ++summary_.copied;
-        break;
-    }
-    if (produced.is_zero) ++summary_.zero_updates;
-    if (produced.cut > 0) summary_.cut.emplace_back(produced.tensor.info.name, produced.cut);
-    for (size_t t = 0; t < produced.hashes.size(); ++t) hashes_[t].update(produced.hashes[t]);
+Block block_of(const Updates& updates, const Piece& piece, std::vector<Update> loaded) {
+  const int64_t row_entries = piece.rows == 0 ? 0 : piece.entries() / piece.rows;
+  Block block{piece.info, updates.tasks(), piece.first * row_entries, {}};
+  for (const Update& update : loaded) block.updates.push_back(update.dense().view({-1}));
+  return block;
+}
+
+struct Produced {
+  at::Tensor base, update;
+  Findings findings;
+  bool has_update = false;
+  std::vector<std::string> hashes;
+};
+
+class Executor {
+ public:
+  Executor(const Updates& updates, const Rules& rules, const MergeSettings& settings)
+      : updates_(updates),
+        rules_(rules),
+        settings_(settings),
+        pieces_(cut_into_pieces(updates, rules, settings.roles, settings.threads)) {
+    if (settings.max_memory > 0) admission_ = admission();
   }
 
-  MergeSummary finish() {
-    for (size_t a = 0; a < tasks_.size(); ++a) {
-      for (size_t b = a + 1; b < tasks_.size(); ++b) {
-        if (hashes_[a].digest() == hashes_[b].digest()) {
-          summary_.equal_experts.emplace_back(tasks_[a], tasks_[b]);
-        }
-      }
-    }
-    return summary_;
+  MergeSummary run(const std::function<void(const MergedPiece&)>& sink) {
+    rules_.other->prepare(updates_.tasks(), settings_.dtype);
+    const int scans = rules_.other->scans();
+    uint64_t total = 0;
+    for (const Piece& piece : pieces_) total += bytes_of(piece);
+    Progress progress("merging", total * static_cast<uint64_t>(scans + 1));
+    for (int scan = 0; scan < scans; ++scan) run_scan(scan, &progress);
+    SummaryBuilder summary(updates_.tasks());
+    for_each_piece(
+        [&](const Piece& piece) { return merge_piece(piece); },
+        [&](const Piece& piece, Produced produced) {
+          summary.add(piece, produced.has_update, produced.findings, produced.hashes);
+          sink({piece, produced.base, produced.update});
+          report(piece, &progress);
+        });
+    return summary.finish();
   }
 
  private:
-  const std::vector<std::string>& tasks_;
-  std::vector<Hasher> hashes_;
-  MergeSummary summary_;
+  uint64_t bytes_of(const Piece& piece) const {
+    const int64_t rows = row_count(piece.info);
+    const uint64_t all = updates_.bytes(piece.info.name);
+    return rows == 0 ? 0 : all / static_cast<uint64_t>(rows) * static_cast<uint64_t>(piece.rows);
+  }
+
+  void report(const Piece& piece, Progress* progress) const {
+    progress->add(bytes_of(piece), piece.info.name);
+  }
+
+  Admission admission() const {
+    const uint64_t limit = settings_.max_memory;
+    const uint64_t present = resident_memory() + kOverhead;
+    uint64_t largest = 0;
+    const Piece* at = nullptr;
+    for (const Piece& piece : pieces_) {
+      if (memory(piece) >= largest) largest = memory(piece), at = &piece;
+    }
+    if (at != nullptr && present + largest > limit) {
+      throw input_error(fmt::format(
+          "--max-memory {} is not enough: {} {} with {} tasks needs {} beside the {} that the "
+          "program itself takes",
+          human_bytes(limit), at->info.name, shape_text(at->info.shape), updates_.tasks().size(),
+          human_bytes(largest), human_bytes(present)));
+    }
+    return {[this](size_t i) { return memory(pieces_[i]); }, limit - present};
+  }
+
+  uint64_t memory(const Piece& piece) const {
+    return memory_of(piece, rules_, static_cast<int64_t>(updates_.tasks().size()),
+                     settings_.dtype);
+  }
+
+  template <typename Compute, typename Consume>
+  void for_each_piece(const Compute& compute, const Consume& consume) {
+    using Result = decltype(compute(pieces_.front()));
+    ordered_parallel(
+        pieces_.size(), settings_.threads,
+        [&](size_t i) -> Result {
+          const size_t ahead = i + static_cast<size_t>(settings_.threads);
+          if (ahead < pieces_.size() && pieces_[ahead].is_first()) {
+            updates_.will_need(pieces_[ahead].info.name);
+          }
+          return with_name(pieces_[i].info.name, [&] { return compute(pieces_[i]); });
+        },
+        [&](size_t i, Result result) { consume(pieces_[i], std::move(result)); }, admission_);
+  }
+
+  Produced merge_piece(const Piece& piece) const {
+    Produced out;
+    if (piece.role == Role::kCopied) {
+      updates_.require_equal(piece.info.name);
+      out.base = updates_.base().read(piece.info.name);
+      return out;
+    }
+    Updates::Loaded loaded =
+        updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype);
+    out.hashes = std::move(loaded.hashes);
+    out.base = std::move(loaded.base);
+    out.has_update = std::any_of(
+        loaded.updates.begin(), loaded.updates.end(),
+        [](const Update& update) { return update.dense().count_nonzero().item<int64_t>() > 0; });
+    if (piece.role == Role::kExcluded || !out.has_update) {
+      out.update = at::zeros_like(out.base);
+    } else if (is_for_matrix_rule(piece, rules_)) {
+      Merged merged = rules_.matrix(factors_on(std::move(loaded.updates), settings_.device));
+      out.update = merged.update.to(c10::kCPU);
+      out.findings = merged.findings;
+    } else {
+      const Block block = block_of(updates_, piece, std::move(loaded.updates));
+      out.update = rules_.other->merge(block).view(out.base.sizes());
+    }
+    return out;
+  }
+
+  // One pass of the element-wise rule over all entries that are merged. Threads borrow states, so
+  // there are never more of them than threads.
+  void run_scan(int scan, Progress* progress) {
+    std::mutex mutex;
+    std::vector<std::unique_ptr<ScanState>> idle;
+    for_each_piece(
+        [&](const Piece& piece) {
+          if (piece.role == Role::kCopied || piece.role == Role::kExcluded) return true;
+          std::unique_ptr<ScanState> state;
+          {
+            const std::lock_guard lock(mutex);
+            if (!idle.empty()) state = std::move(idle.back()), idle.pop_back();
+          }
+          if (!state) state = rules_.other->start_scan(scan);
+          Updates::Loaded loaded =
+              updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype);
+          state->fold(block_of(updates_, piece, std::move(loaded.updates)));
+          const std::lock_guard lock(mutex);
+          idle.push_back(std::move(state));
+          return true;
+        },
+        [&](const Piece& piece, bool) { report(piece, progress); });
+    std::unique_ptr<ScanState> total = rules_.other->start_scan(scan);
+    for (const auto& state : idle) total->absorb(*state);
+    rules_.other->finish_scan(scan, *total);
+  }
+
+  // What LibTorch's libraries allocate for themselves once they work.
+  static constexpr uint64_t kOverhead = uint64_t{64} << 20;
+
+  const Updates& updates_;
+  const Rules& rules_;
+  const MergeSettings& settings_;
+  std::vector<Piece> pieces_;
+  Admission admission_;
 };
 
 }  // namespace
 
 MergeSummary merge_updates(const Updates& updates, const Rules& rules,
                            const MergeSettings& settings,
-                           const std::function<void(MergedTensor)>& sink) {
+                           const std::function<void(const MergedPiece&)>& sink) {
   settings.roles.require_matches(updates.tensors());
-  uint64_t total = 0;
-  for (const TensorInfo& info : updates.tensors()) total += updates.bytes(info.name);
-  Progress progress("merging", total);
-  Summarizer summary(updates.tasks());
-  ordered_parallel(
-      updates.tensors().size(), settings.threads,
-      [&](size_t i) { return merge_tensor_named(updates, rules, settings, updates.tensors()[i]); },
-      [&](size_t i, Produced produced) {
-        summary.add(produced);
-        sink(std::move(produced.tensor));
-        progress.add(updates.bytes(updates.tensors()[i].name), updates.tensors()[i].name);
-      });
-  return summary.finish();
+  return Executor(updates, rules, settings).run(sink);
+}
+
+MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
+                           const MergeSettings& settings,
+                           const std::function<void(MergedTensor)>& sink) {
+  MergedTensor whole;
+  return merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
+    const Piece& piece = part.piece;
+    if (piece.is_whole()) {
+      return sink({piece.info, piece.role, part.base, part.update});
+    }
+    if (piece.is_first()) {
+      whole = {piece.info, piece.role, at::empty(piece.info.shape, part.base.options()),
+               at::empty(piece.info.shape, part.base.options())};
+    }
+    whole.base.narrow(0, piece.first, piece.rows).copy_(part.base);
+    whole.update.narrow(0, piece.first, piece.rows).copy_(part.update);
+    if (piece.first + piece.rows == row_count(piece.info)) sink(std::move(whole));
+  });
 }
 
 }  // namespace isomerge

@@ -1,13 +1,35 @@
 #include "merge/iso_c.h"
 
+#include <algorithm>
+
+#include <ATen/ops/zeros_like.h>
+
+#include "linalg/polar.h"
+
 namespace isomerge {
 
-Merged merge_iso_c(const std::vector<Update>& updates, NullSpace null_space) {
-  const int64_t r = require_matrices(updates);
-  const at::Tensor sum = sum_of_updates(updates);
-  const Svd svd = thin_svd(sum);
-  Polar polar = polar_factor(svd, r, null_space);
-  return {polar.factor.mul_(svd.s.mean()), polar.cut, polar.is_doubtful};
+Merged merge_iso_c(const Factors& factors, NullSpace null_space) {
+  const int64_t r = factors.rank();
+  if (r == 0) return {at::zeros_like(factors.update(0))};
+  const at::Tensor sum = factors.sum();
+  Polar polar = factors.route() == Route::kLapack
+                    ? polar_factor(sum, r, null_space, Route::kLapack)
+                    : polar_factor(sum, factors.sum_eigen(sum), r);
+  Merged merged{polar.factor.mul_(polar.nuclear_norm / static_cast<double>(r)).to(factors.dtype())};
+  merged.findings.cut = polar.cut;
+  merged.findings.fallbacks = polar.fallbacks;
+  merged.findings.is_doubtful = polar.is_doubtful;
+  return merged;
+}
+
+// The sum and a copy of it in fp64; the Gram matrix, its vectors, LAPACK's workspace of three.
+MatrixCost iso_c_cost(int64_t m, int64_t n, int64_t) {
+  const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
+  MatrixCost cost;
+  cost.products = all * r * 1.125 + 2 * r * r * r + all * r;
+  cost.eigen = r * r * r;
+  cost.workspace = static_cast<uint64_t>(8 * (2 * all + 6 * r * r));
+  return cost;
 }
 
 }  // namespace isomerge

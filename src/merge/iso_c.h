@@ -4,7 +4,8 @@
 // Task-Specific Subspaces", arXiv:2502.04959, Algorithm 1.
 #pragma once
 
-#include "linalg/svd.h"
+#include "factor/factors.h"
+#include "linalg/rank.h"
 #include "merge/rule.h"
 
 namespace isomerge {
@@ -14,12 +15,17 @@ namespace isomerge {
 //     sum_t D_t = U diag(s) V^T      thin SVD
 //     result    = mean(s) U V^T      every singular value becomes mean(s)
 //
-// updates     T >= 1 matrices [m, n], fp32 or fp64, finite.
+// U V^T is the orthogonal polar factor of the sum, and mean(s) its nuclear norm over r: no SVD.
+//
+// factors     T >= 1 matrices [m, n].
 // null_space  directions of the sum that count as zero are left out (kZero) or kept as LAPACK
-//             returns them (kFill, the authors' code, whose result then depends on the library).
+//             returns them (kFill, the authors' code, whose result then depends on the library);
+//             kFill needs Route::kLapack.
 // returns     [m, n]; mean(s) runs over all min(m, n) values, zeros included, as in the authors'
-// code. throws      Error(kInput): empty list, shapes differ, not 2-D, NaN or Inf. cost        one
-// thin SVD.
-Merged merge_iso_c(const std::vector<Update>& updates, NullSpace null_space = NullSpace::kZero);
+//             code.
+// cost        polar_factor() of one matrix.
+Merged merge_iso_c(const Factors& factors, NullSpace null_space = NullSpace::kZero);
+
+MatrixCost iso_c_cost(int64_t m, int64_t n, int64_t tasks);
 
 }  // namespace isomerge

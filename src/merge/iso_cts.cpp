@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include <ATen/ops/full_like.h>
+#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -13,13 +16,59 @@
 namespace isomerge {
 namespace {
 
+// The common space: triplets that count, their left space, and what the tasks' residuals need.
+struct Common {
+  Svd triplets;  // k of them, or fewer where some count as zero
+  double sum_of_values = 0.0;  // of all k
+  double sigma_1 = 0.0;        // of the sum
+  LeftSpace left;
+  SymmetricEigen eigen;  // kGram only
+  Findings findings = {};
+};
+
+Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
+                    NullSpace null_space) {
+  const int64_t r = factors.rank();
+  Common common;
+  if (factors.route() == Route::kGram) common.eigen = factors.sum_eigen(sum);
+  const bool by_lapack = factors.route() == Route::kLapack || !common.eigen.is_sound;
+  const Svd all = by_lapack ? thin_svd(sum) : Svd{};
+  const at::Tensor s = by_lapack ? all.s : common.eigen.values.clamp_min(0).sqrt();
+  common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
+  common.sigma_1 = s[0].item<double>();
+  const Rank rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
+  const int64_t kept = null_space == NullSpace::kFill ? k : rank.kept;
+  if (by_lapack) {
+    common.triplets = all.leading(kept);
+    common.left.u = all.u.narrow(1, 0, kept);
+  } else {
+    CommonSpace space = leading_space(sum, common.eigen, kept);
+    common.triplets = std::move(space.triplets);
+    common.left = std::move(space.left);
+  }
+  common.sum_of_values = s.narrow(0, 0, k).sum().item<double>();
+  common.findings.cut = k - kept;
+  common.findings.is_doubtful = rank.is_doubtful;
+  common.findings.tied = is_tied_cut(common.triplets, r) ? 1 : 0;
+  return common;
+}
+
+Svd task_triplets(const Factors& factors, int64_t t, const Common& common, int64_t s) {
+  if (factors.route() == Route::kGram) {
+    return factors.residual_triplets(t, common.left, common.eigen, s);
+  }
+  const at::Tensor d = factors.update(t).to(at::kDouble);
+  return leading_triplets(d.sub(at::matmul(common.left.u, at::matmul(common.left.u.t(), d))), s,
+                          Route::kLapack);
+}
+
 // The threshold needs sigma_1(D_t) only if the update is larger than the sum and the smallest kept
 // value is so small that the bound by the Frobenius norm does not settle the matter.
 double residual_threshold(int64_t r, const at::Tensor& update, const at::Tensor& kept_values,
                           double sigma_1_of_sum) {
-  const double norm = std::sqrt(update.to(at::kDouble).square().sum().item<double>());
+  const double norm = at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble).item<double>();
   const double smallest = kept_values[-1].item<double>();
-  if (norm <= sigma_1_of_sum || smallest > null_threshold(r, std::max(norm, sigma_1_of_sum))) {
+  if (norm <= sigma_1_of_sum || smallest > 8.0 * null_threshold(r, std::max(norm, sigma_1_of_sum))) {
     return null_threshold(r, sigma_1_of_sum);
   }
   return null_threshold(r, std::max(spectral_norm(update), sigma_1_of_sum));
@@ -39,30 +88,50 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction) {
   return {r - per_task * tasks, per_task};
 }
 
-Merged merge_iso_cts(const std::vector<Update>& updates, const IsoCtsOptions& options) {
-  const int64_t r = require_matrices(updates);
-  const auto tasks = static_cast<int64_t>(updates.size());
-  const IsoCtsBudget budget = iso_cts_budget(r, tasks, options.common_fraction);
-  if (budget.per_task == 0) return merge_iso_c(updates, options.null_space);
+Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options) {
+  const int64_t r = factors.rank();
+  const IsoCtsBudget budget = iso_cts_budget(r, factors.tasks(), options.common_fraction);
+  if (budget.per_task == 0) return merge_iso_c(factors, options.null_space);
 
-  const Svd sum = thin_svd(sum_of_updates(updates));
-  const double sigma_1 = sum.s[0].item<double>();
-  Svd common = sum.leading(budget.common);
-  const bool fill = options.null_space == NullSpace::kFill;
-  const int64_t rank = fill ? budget.common : rank_above(common.s, null_threshold(r, sigma_1)).kept;
-  const at::Tensor projector = common.u.narrow(1, 0, rank);
-
-  BasisStack stack(options.null_space);
-  for (const Update& update : updates) {
-    const at::Tensor& d = update.dense();
-    const Svd task = thin_svd(d.sub(at::matmul(projector, at::matmul(projector.t(), d))))
-                         .leading(budget.per_task);
-    stack.append(task, residual_threshold(r, d, task.s, sigma_1));
+  const at::Tensor sum = factors.sum();
+  const Common common = common_space(factors, sum, budget.common, options.null_space);
+  Merged merged;
+  merged.findings = common.findings;
+  BasisStack stack(factors.route(), options.null_space);
+  stack.append(common.triplets, 0.0);
+  double total = common.sum_of_values;
+  for (int64_t t = 0; t < factors.tasks(); ++t) {
+    const Svd task = task_triplets(factors, t, common, budget.per_task);
+    stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1));
+    merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
+    total += task.s.sum().item<double>();
   }
-  stack.append(common, null_threshold(r, sigma_1));
-  const BasisStack::Orthonormal basis = stack.orthonormalise(r);
-  const at::Tensor mean = basis.s.sum().div(static_cast<double>(r));
-  return {at::matmul(basis.u, basis.vt).mul_(mean), basis.cut, basis.is_doubtful};
+  if (stack.is_empty()) {
+    merged.update = at::zeros_like(factors.update(0));
+    return merged;
+  }
+  const bool has_common = common.triplets.s.numel() > 0;
+  const BasisStack::Orthonormal basis = stack.orthonormalise(r, has_common, &merged.findings);
+  const at::Tensor mean = at::full_like(basis.s, total / static_cast<double>(r));
+  merged.update = combine(basis.u, mean, basis.v, factors.product_dtype()).to(factors.dtype());
+  return merged;
+}
+
+// As TSV-M, and the sum, its left space and what of an update lies in it.
+MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fraction) {
+  const IsoCtsBudget budget = iso_cts_budget(std::min(m, n), tasks, common_fraction);
+  MatrixCost cost = iso_c_cost(m, n, tasks);
+  if (budget.per_task == 0) return cost;
+  cost.common = budget.common;
+  cost.per_task = budget.per_task;
+  const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
+  const auto k = static_cast<double>(budget.common), rest = r - k, t = static_cast<double>(tasks);
+  const double stack = static_cast<double>(m + n) * r;
+  cost.products += m <= n ? t * all * 3 * rest : t * all * (1.125 * r + 2 * k);
+  cost.products += 4 * all * r + 3 * stack * rest;
+  cost.eigen += m <= n ? t * rest * rest * rest : t * r * r * r / 3;
+  cost.workspace = static_cast<uint64_t>(8 * (4 * all + 2 * stack + 6 * r * r));
+  return cost;
 }
 
 }  // namespace isomerge

@@ -4,7 +4,8 @@
 // rounding of the budgets), this is the code.
 #pragma once
 
-#include "linalg/svd.h"
+#include "factor/factors.h"
+#include "linalg/rank.h"
 #include "merge/rule.h"
 
 namespace isomerge {
@@ -34,13 +35,17 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction);
 //
 // Only the left common space is projected out; the last step makes up for the right one.
 //
-// updates  T >= 1 matrices [m, n], fp32 or fp64, finite.
+// factors  T >= 1 matrices [m, n]. kFill needs Route::kLapack.
 // null     common directions that count as zero beside sigma_1 of the sum, and a task's beside the
 //          larger of sigma_1(D_t) and sigma_1 of the sum (a residual may be rounding noise of the
 //          sum), are left out (kZero).
 // returns  [m, n].
-// throws   Error(kInput): empty list, shapes differ, not 2-D, NaN or Inf, fraction out of range.
-// cost     T + 3 thin SVDs.
-Merged merge_iso_cts(const std::vector<Update>& updates, const IsoCtsOptions& options = {});
+// throws   Error(kInput): fraction out of range.
+// cost     fp32, m <= n: the residuals have only r - k dimensions, so T small eigenproblems; m > n:
+//          T of size n. One of size r for the sum, two of size 2 s T for the stacks. fp64: T + 3
+//          thin SVDs.
+Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options = {});
+
+MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fraction);
 
 }  // namespace isomerge

@@ -75,8 +75,9 @@ at::ScalarType output_dtype(const Recipe& recipe, const TensorInfo& info) {
   return recipe.update_only ? compute_dtype(recipe.precision) : info.dtype;
 }
 
-at::Tensor output_value(const Recipe& recipe, double alpha, const MergedTensor& tensor) {
-  if (tensor.role == Role::kCopied) return tensor.base;
+template <typename Tensor>  // MergedPiece or MergedTensor
+at::Tensor output_value(const Recipe& recipe, double alpha, Role role, const Tensor& tensor) {
+  if (role == Role::kCopied) return tensor.base;
   return recipe.update_only ? tensor.update : tensor.base.add(tensor.update, alpha);
 }
 
@@ -103,9 +104,10 @@ MergeSummary write_streamed(const Recipe& recipe, const Options& options, const 
     infos.push_back(std::move(info));
   }
   SafetensorsWriter writer(output.path, infos, output_metadata(recipe, options, alpha));
-  MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedTensor& tensor) {
-    if (recipe.update_only && tensor.role == Role::kCopied) return;
-    writer.write(tensor.info.name, output_value(recipe, alpha, tensor));
+  MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
+    const Piece& piece = part.piece;
+    if (recipe.update_only && piece.role == Role::kCopied) return;
+    writer.write(piece.info.name, output_value(recipe, alpha, piece.role, part));
   });
   writer.commit();
   return summary;
@@ -119,8 +121,9 @@ MergeSummary write_torchscript(const Recipe& recipe, const Output& output, const
   }
   const double alpha = resolved_alpha(recipe);
   Weights weights;
-  MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedTensor& tensor) {
-    weights[tensor.info.name] = output_value(recipe, alpha, tensor).to(tensor.info.dtype);
+  MergeSummary summary = merge_tensors(updates, rules, settings, [&](const MergedTensor& tensor) {
+    weights[tensor.info.name] =
+        output_value(recipe, alpha, tensor.role, tensor).to(tensor.info.dtype);
   });
   write_archive(output.path, updates.base(),
                 [&](const std::string& name) { return weights.at(name); });
@@ -131,8 +134,18 @@ void report_oddities(const MergeSummary& summary) {
   for (const auto& [a, b] : summary.equal_experts) {
     log_warning(fmt::format("the experts of \"{}\" and \"{}\" hold the same values", a, b));
   }
-  for (const auto& [name, cut] : summary.cut) {
-    log_info(fmt::format("{}: {} directions count as zero", name, cut));
+  for (const auto& [name, found] : summary.findings) {
+    if (found.cut > 0) log_info(fmt::format("{}: {} directions count as zero", name, found.cut));
+    if (found.tied > 0) {
+      log_warning(fmt::format("{}: {} cuts between equal singular values: which directions are kept "
+                              "there is arbitrary",
+                              name, found.tied));
+    }
+    if (found.fallbacks > 0) {
+      log_info(fmt::format("{}: {} factorisations failed their check and were done by LAPACK", name,
+                           found.fallbacks));
+    }
+    if (found.was_repeated) log_info(fmt::format("{}: doubtful in fp32, repeated in fp64", name));
   }
 }
 

@@ -7,8 +7,11 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "merge/consensus.h"
+#include "merge/dare.h"
 #include "merge/iso_c.h"
 #include "merge/iso_cts.h"
+#include "merge/ties.h"
 #include "merge/tsv_m.h"
 
 namespace isomerge {
@@ -18,33 +21,70 @@ NullSpace null_space_of(const Options& options) {
   return std::get<std::string>(options.at("null")) == "fill" ? NullSpace::kFill : NullSpace::kZero;
 }
 
-Merged mean_rule(const std::vector<Update>& updates) { return {mean_of_updates(updates)}; }
-Merged sum_rule(const std::vector<Update>& updates) { return {sum_of_updates(updates)}; }
+// The SVD family: matrices by the rule, all other tensors by their mean. Vectors of null directions
+// are LAPACK's to choose.
+template <typename Rule, typename Cost>
+Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
+  const MatrixRule matrix = null_space == NullSpace::kFill
+                                ? MatrixRule([rule](const Factors& factors) {
+                                    return rule(factors.by_lapack());
+                                  })
+                                : with_second_look(rule);
+  return {mean_rule(), matrix, cost};
+}
 
-// The SVD family: matrices by the rule, all other tensors by their mean.
-Rules per_matrix(Rule matrix) { return {with_second_look(std::move(matrix)), mean_rule}; }
+Rules average_rules(const Options&) { return {mean_rule()}; }
 
-Rules average_rules(const Options&) { return {{}, mean_rule}; }
+Rules task_arithmetic_rules(const Options&) { return {sum_rule()}; }
 
-Rules task_arithmetic_rules(const Options&) { return {{}, sum_rule}; }
+TiesOptions ties_options(const Options& options) {
+  return {std::get<double>(options.at("keep")),
+          std::get<std::string>(options.at("trim")) == "tensor",
+          std::get<std::string>(options.at("merge")) == "mean"};
+}
+
+Rules ties_rules(const Options& options) { return {ties_rule(ties_options(options))}; }
+
+Rules dare_ties_rules(const Options& options) {
+  const auto seed = static_cast<uint64_t>(std::get<int64_t>(options.at("seed")));
+  return {ties_rule(ties_options(options),
+                    dare_change(std::get<double>(options.at("drop")), seed))};
+}
+
+Rules tall_mask_rules(const Options& options) {
+  return {tall_mask_rule(std::get<double>(options.at("lambda")),
+                         std::get<std::string>(options.at("task")))};
+}
+
+Rules consensus_ta_rules(const Options& options) {
+  const auto& named = std::get<std::string>(options.at("lambdas"));
+  return {consensus_rule({std::get<double>(options.at("lambda")),
+                          named.empty() ? std::map<std::string, double>{} : parse_lambdas(named)},
+                         std::get<int64_t>(options.at("min_tasks")))};
+}
 
 Rules tsv_m_rules(const Options& options) {
-  return per_matrix([null_space = null_space_of(options)](const std::vector<Update>& updates) {
-    return merge_tsv_m(updates, null_space);
-  });
+  const NullSpace null_space = null_space_of(options);
+  return per_matrix(
+      null_space, [=](const Factors& factors) { return merge_tsv_m(factors, null_space); },
+      tsv_m_cost);
 }
 
 Rules iso_c_rules(const Options& options) {
-  return per_matrix([null_space = null_space_of(options)](const std::vector<Update>& updates) {
-    return merge_iso_c(updates, null_space);
-  });
+  const NullSpace null_space = null_space_of(options);
+  return per_matrix(
+      null_space, [=](const Factors& factors) { return merge_iso_c(factors, null_space); },
+      iso_c_cost);
 }
 
 Rules iso_cts_rules(const Options& options) {
-  const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")),
-                               null_space_of(options)};
+  const NullSpace null_space = null_space_of(options);
+  const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")), null_space};
   return per_matrix(
-      [resolved](const std::vector<Update>& updates) { return merge_iso_cts(updates, resolved); });
+      null_space, [=](const Factors& factors) { return merge_iso_cts(factors, resolved); },
+      [=](int64_t m, int64_t n, int64_t tasks) {
+        return iso_cts_cost(m, n, tasks, resolved.common_fraction);
+      });
 }
 
 }  // namespace
@@ -52,6 +92,10 @@ Rules iso_cts_rules(const Options& options) {
 const std::vector<Method>& methods() {
   static const std::vector<Method> all = {{"average", average_rules},
                                           {"task_arithmetic", task_arithmetic_rules},
+                                          {"ties", ties_rules},
+                                          {"dare_ties", dare_ties_rules},
+                                          {"tall_mask", tall_mask_rules},
+                                          {"consensus_ta", consensus_ta_rules},
                                           {"tsv_m", tsv_m_rules},
                                           {"iso_c", iso_c_rules},
                                           {"iso_cts", iso_cts_rules}};

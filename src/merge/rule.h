@@ -1,43 +1,52 @@
-// merge/rule.h -- what a rule takes and gives: the updates of one tensor name -> one merged update.
+// merge/rule.h -- what a method does: a rule for matrices, which sees all updates of one weight, and
+// an element-wise rule for everything else, which sees blocks.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <memory>
 
 #include <ATen/core/Tensor.h>
 
-#include "task/updates.h"
+#include "factor/factors.h"
+#include "merge/elementwise.h"
 
 namespace isomerge {
 
-struct Merged {
-  at::Tensor update;  // the shape and dtype of the task updates; not yet scaled by alpha
-  int64_t cut = 0;    // directions that counted as zero (linalg/svd.h, null_threshold)
-  // Which directions count may have been decided by fp32 noise (linalg/svd.h, Rank).
+// What a person should know of one merged matrix.
+struct Findings {
+  int64_t cut = 0;        // directions that counted as zero (linalg/rank.h, null_threshold)
+  int64_t fallbacks = 0;  // factorisations that failed their check and were done by LAPACK
+  int64_t tied = 0;       // cuts between singular values too close for a unique answer
+  // Which directions count may have been decided by rounding (linalg/rank.h, Rank).
   bool is_doubtful = false;
+  bool was_repeated = false;  // doubtful, hence computed again in fp64 by LAPACK
 };
 
-using Rule = std::function<Merged(const std::vector<Update>&)>;
+struct Merged {
+  at::Tensor update;  // the shape and dtype of the task updates; not yet scaled by alpha
+  Findings findings = {};
+};
+
+using MatrixRule = std::function<Merged(const Factors&)>;
+
+// What a matrix rule will need for T matrices [m, n] in fp32, by counting its products.
+struct MatrixCost {
+  int64_t common = 0, per_task = 0;  // ranks k and s; 0 where a method has none
+  double products = 0.0;             // flops of matrix products in fp64
+  double eigen = 0.0;                // sum of r^3 over the eigenproblems, of size r each
+  uint64_t workspace = 0;            // bytes beside the T updates, the base and the result
+};
 
 // The rules of one method. A method without a rule for matrices treats every tensor alike.
 struct Rules {
-  Rule matrix;  // [m, n]; may be empty
-  Rule other;   // any shape, element by element
+  std::shared_ptr<ElementwiseRule> other;
+  MatrixRule matrix = {};  // [m, n]; may be empty
+  std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
 };
 
-// A matrix rule that does not trust doubtful results: in fp32 it computes those again in fp64 from
-// the same updates.
-Rule with_second_look(Rule rule);
-
-// sum_t D_t and (1/T) sum_t D_t, in task order.
-// updates  T >= 1, one shape and dtype. Throws Error(kInput) otherwise.
-// cost     T passes over the tensor.
-at::Tensor sum_of_updates(const std::vector<Update>& updates);
-at::Tensor mean_of_updates(const std::vector<Update>& updates);
-
-// Throws Error(kInput) unless the updates are T >= 1 finite matrices of one shape and dtype.
-// Returns r = min(m, n).
-int64_t require_matrices(const std::vector<Update>& updates);
+// A matrix rule that does not trust doubtful results: it computes those again from the same updates
+// in fp64 by LAPACK.
+MatrixRule with_second_look(MatrixRule rule);
 
 }  // namespace isomerge

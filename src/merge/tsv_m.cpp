@@ -1,6 +1,7 @@
 #include "merge/tsv_m.h"
 
-#include <ATen/ops/matmul.h>
+#include <algorithm>
+
 #include <ATen/ops/zeros_like.h>
 
 #include "merge/basis_stack.h"
@@ -9,17 +10,36 @@ namespace isomerge {
 
 int64_t tsv_m_rank(int64_t r, int64_t tasks) { return r / tasks; }
 
-Merged merge_tsv_m(const std::vector<Update>& updates, NullSpace null_space) {
-  const int64_t r = require_matrices(updates);
-  const int64_t s = tsv_m_rank(r, static_cast<int64_t>(updates.size()));
-  if (s == 0) return {at::zeros_like(updates.front().dense())};
-  BasisStack stack(null_space);
-  for (const Update& update : updates) {
-    const Svd svd = thin_svd(update.dense());
-    stack.append(svd.leading(s), null_threshold(r, svd.s[0].item<double>()));
+Merged merge_tsv_m(const Factors& factors, NullSpace null_space) {
+  const int64_t r = factors.rank();
+  const int64_t s = tsv_m_rank(r, factors.tasks());
+  Merged merged;
+  BasisStack stack(factors.route(), null_space);
+  for (int64_t t = 0; s > 0 && t < factors.tasks(); ++t) {
+    const Svd task = factors.triplets(t, s);
+    stack.append(task, null_threshold(r, task.s[0].item<double>()));
+    merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
   }
-  const BasisStack::Orthonormal basis = stack.orthonormalise(r);
-  return {at::matmul(basis.u.mul(basis.s), basis.vt), basis.cut, basis.is_doubtful};
+  if (stack.is_empty()) {
+    merged.update = at::zeros_like(factors.update(0));
+    return merged;
+  }
+  const BasisStack::Orthonormal basis =
+      stack.orthonormalise(r, /*first_is_orthonormal=*/true, &merged.findings);
+  merged.update = combine(basis.u, basis.s, basis.v, factors.product_dtype()).to(factors.dtype());
+  return merged;
+}
+
+// One update in fp64, once more transposed; the stacks and their copies; five matrices of order r.
+MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks) {
+  const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
+  MatrixCost cost;
+  cost.per_task = tsv_m_rank(std::min(m, n), tasks);
+  const double stack = static_cast<double>(m + n) * r;
+  cost.products = static_cast<double>(tasks) * all * r * 1.125 + 4 * all * r + 3 * stack * r;
+  cost.eigen = static_cast<double>(tasks + 2) * r * r * r;
+  cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
+  return cost;
 }
 
 }  // namespace isomerge

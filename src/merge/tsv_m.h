@@ -4,7 +4,8 @@
 // arXiv:2412.00081.
 #pragma once
 
-#include "linalg/svd.h"
+#include "factor/factors.h"
+#include "linalg/rank.h"
 #include "merge/rule.h"
 
 namespace isomerge {
@@ -20,11 +21,13 @@ int64_t tsv_m_rank(int64_t r, int64_t tasks);
 //     U     = polar([U_1 ... U_T]),  V likewise        nearest orthonormal stacks
 //     result = U diag(s_1 ... s_T) V^T
 //
-// updates     T >= 1 matrices [m, n], fp32 or fp64, finite.
-// null_space  a task's directions that count as zero beside its own sigma_1 are left out (kZero).
+// factors     T >= 1 matrices [m, n].
+// null_space  a task's directions that count as zero beside its own sigma_1 are left out (kZero);
+//             kFill needs Route::kLapack.
 // returns     [m, n].
-// throws      Error(kInput): empty list, shapes differ, not 2-D, NaN or Inf.
-// cost        T + 2 thin SVDs.
-Merged merge_tsv_m(const std::vector<Update>& updates, NullSpace null_space = NullSpace::kZero);
+// cost        T leading_triplets(), two orthonormalise() and combine().
+Merged merge_tsv_m(const Factors& factors, NullSpace null_space = NullSpace::kZero);
+
+MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks);
 
 }  // namespace isomerge

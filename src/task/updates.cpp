@@ -4,12 +4,14 @@
 #include <map>
 #include <set>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "task/entries.h"
 
 namespace isomerge {
 namespace {
@@ -48,7 +50,12 @@ void require_distinct_files(const std::filesystem::path& base, const std::vector
   }
 }
 
-void require_finite(const at::Tensor& values, const std::string& name, const std::string& whose) {
+std::string stored_hash(const at::Tensor& stored) {
+  return Hasher().update(stored.const_data_ptr(), stored.nbytes()).digest();
+}
+
+// How many entries are NaN or Inf; `whose` tells the person which file has them.
+void refuse_nonfinite(const at::Tensor& values, const std::string& name, const std::string& whose) {
   const int64_t bad = values.numel() - at::isfinite(values).sum().item<int64_t>();
   if (bad != 0) {
     throw input_error(fmt::format("{}: {} of {} entries of {} are NaN or Inf", name,
@@ -59,7 +66,13 @@ void require_finite(const at::Tensor& values, const std::string& name, const std
 
 }  // namespace
 
-bool Update::is_zero() const { return dense_.count_nonzero().item<int64_t>() == 0; }
+int64_t row_count(const TensorInfo& info) { return info.shape.empty() ? 1 : info.shape[0]; }
+
+int64_t rows_per_block(const TensorInfo& info) {
+  constexpr int64_t kEntries = int64_t{1} << 17;
+  const int64_t rows = std::max<int64_t>(row_count(info), 1);
+  return std::max<int64_t>(kEntries / std::max<int64_t>(info.elements() / rows, 1), 1);
+}
 
 Role RoleRules::role_of(const TensorInfo& info) const {
   if (!is_floating(info.dtype)) return Role::kCopied;
@@ -102,18 +115,56 @@ uint64_t Updates::bytes(const std::string& name) const {
   return total;
 }
 
-Updates::Loaded Updates::load(const std::string& name, at::ScalarType dtype) const {
+at::Tensor Updates::read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first,
+                              int64_t rows) {
+  std::vector<int64_t> shape = info.shape;
+  if (!shape.empty()) shape[0] = rows;
+  at::Tensor piece = at::empty(shape, at::TensorOptions().dtype(from.require_info(info.name).dtype));
+  if (rows > 0) from.read_rows(info.name, first, rows, piece.mutable_data_ptr());
+  return piece;
+}
+
+Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64_t rows,
+                                   at::ScalarType dtype) const {
+  const TensorInfo& info = base_->require_info(name);
   Loaded loaded;
-  loaded.base = base_->read(name).to(dtype);
-  require_finite(loaded.base, name, base_->label());
+  const at::Tensor stored_base = read_rows(*base_, info, first, rows);
+  loaded.base = stored_base.to(dtype);
+  loaded.hashes.push_back(stored_hash(stored_base));
   for (size_t t = 0; t < experts_.size(); ++t) {
-    const at::Tensor stored = experts_[t]->read(name);
-    loaded.hashes.push_back(Hasher().update(stored.const_data_ptr(), stored.nbytes()).digest());
+    const at::Tensor stored = read_rows(*experts_[t], info, first, rows);
+    loaded.hashes.push_back(stored_hash(stored));
     at::Tensor update = stored.to(dtype).sub_(loaded.base);
-    require_finite(update, name, fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
+    if (!all_finite(update)) {
+      refuse_nonfinite(loaded.base, name, base_->label());
+      refuse_nonfinite(update, name, fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
+    }
     loaded.updates.emplace_back(std::move(update));
   }
   return loaded;
+}
+
+Updates::Loaded Updates::load(const std::string& name, at::ScalarType dtype) const {
+  return load_rows(name, 0, row_count(base_->require_info(name)), dtype);
+}
+
+bool Updates::is_unchanged(const std::string& name) const {
+  const TensorInfo& info = base_->require_info(name);
+  const int64_t rows = row_count(info), step = rows_per_block(info);
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = std::min(step, rows - first);
+    const at::Tensor base = read_rows(*base_, info, first, count);
+    for (const auto& expert : experts_) {
+      const at::Tensor other = read_rows(*expert, info, first, count);
+      if (!other.to(base.scalar_type()).equal(base)) return false;
+    }
+  }
+  return true;
+}
+
+void Updates::will_need(const std::string& name) const {
+  base_->will_need(name);
+  for (const auto& expert : experts_) expert->will_need(name);
 }
 
 void Updates::require_equal(const std::string& name) const {

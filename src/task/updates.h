@@ -20,8 +20,6 @@ class Update {
 
   const at::Tensor& dense() const { return dense_; }
   at::IntArrayRef shape() const { return dense_.sizes(); }
-  bool is_zero() const;
-
  private:
   at::Tensor dense_;
 };
@@ -46,6 +44,11 @@ struct RoleRules {
   void require_matches(const std::vector<TensorInfo>& tensors) const;
 };
 
+// Rows of a tensor, and how many of them make a block of some 2^17 entries (at least one row): small
+// enough that T blocks stay in the cache, large enough to read well.
+int64_t row_count(const TensorInfo& info);
+int64_t rows_per_block(const TensorInfo& info);
+
 struct Expert {
   std::string task;
   std::filesystem::path path;
@@ -66,22 +69,35 @@ class Updates {
   // Bytes to read for one tensor of the base and all experts.
   uint64_t bytes(const std::string& name) const;
 
+  // Rows [first, first + rows) along dimension 0 of one floating tensor; a scalar is one row.
   struct Loaded {
-    at::Tensor base;                  // in the compute dtype
+    at::Tensor base;                  // [rows, ...] in the compute dtype
     std::vector<Update> updates;      // T, in task order, in the compute dtype
-    std::vector<std::string> hashes;  // T, of the experts' stored bytes
+    std::vector<std::string> hashes;  // T + 1, of the stored bytes: the base's, then the experts'
   };
 
-  // Reads one floating tensor of the base and of every expert: T + 1 tensors in memory, never T
-  // models. Updates are formed in `dtype` (fp32 or fp64), so halves are widened before the
-  // subtraction. Throws Error(kInput) if a value is NaN or Inf, naming tensor, task and how many.
+  // Reads the base's and every expert's rows: T + 1 pieces in memory, never T models. Updates are
+  // formed in `dtype` (fp32 or fp64), so halves are widened before the subtraction. Throws
+  // Error(kInput) if a value is NaN or Inf, naming tensor, task and how many.
+  Loaded load_rows(const std::string& name, int64_t first, int64_t rows, at::ScalarType dtype) const;
+
+  // All rows.
   Loaded load(const std::string& name, at::ScalarType dtype) const;
+
+  // True if every expert has the base's values. Reads by blocks and stops at the first difference.
+  bool is_unchanged(const std::string& name) const;
+
+  // Asks the system to read the tensor of all files soon.
+  void will_need(const std::string& name) const;
 
   // Throws Error(kInput) if the experts' values of a tensor that is not floating differ from the
   // base's.
   void require_equal(const std::string& name) const;
 
  private:
+  static at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first,
+                              int64_t rows);
+
   std::vector<std::string> tasks_;
   std::unique_ptr<Checkpoint> base_;
   std::vector<std::unique_ptr<Checkpoint>> experts_;

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include <ATen/ops/diag.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
@@ -10,16 +9,10 @@
 #include <gtest/gtest.h>
 
 #include "support/random_tensors.h"
+#include "support/spectrum.h"
 
 namespace isomerge {
 namespace {
-
-// u diag(values) v^T with orthonormal u [m, c], v [n, c].
-at::Tensor with_spectrum(int64_t m, int64_t n, const std::vector<double>& values) {
-  const auto c = static_cast<int64_t>(values.size());
-  return at::matmul(random_orthonormal(m, c, 1).mul(at::tensor(values, at::kDouble)),
-                    random_orthonormal(n, c, 2).t());
-}
 
 TEST(ThinSvd, ReconstructsTallWideAndSquareMatrices) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{9, 4}, {4, 9}, {6, 6}, {1, 5}, {5, 1}}) {
@@ -60,41 +53,56 @@ TEST(RankAbove, IsStrict) {
   EXPECT_EQ(rank_above(at::zeros({0}), 1.0).kept, 0);
 }
 
-TEST(RankAbove, IsDoubtfulUpToEightThresholds) {
-  EXPECT_TRUE(rank_above(at::tensor({9.0, 0.5}, at::kDouble), 1.0).is_doubtful);
-  EXPECT_TRUE(rank_above(at::tensor({9.0, 7.9}, at::kDouble), 1.0).is_doubtful);
-  EXPECT_FALSE(rank_above(at::tensor({9.0, 8.1}, at::kDouble), 1.0).is_doubtful);
+TEST(RankAbove, IsDoubtfulOnlyNearTheThreshold) {
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 0.7}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 1.4}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_FALSE(rank_above(at::tensor({9.0, 1.6}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_FALSE(rank_above(at::tensor({9.0, 0.6}, at::kDouble), 1.0).is_doubtful) << "surely zero";
 }
 
-TEST(PolarFactor, OfAnOrthonormalMatrixIsItself) {
-  const at::Tensor q = random_orthonormal(8, 5, 4);
-  const Polar polar = polar_factor(q.mul(3), 5, NullSpace::kZero);
-  EXPECT_LE(relative_error(polar.factor, q), 1e-13);
-  EXPECT_EQ(polar.cut, 0);
+std::vector<double> decaying(int64_t r) {
+  std::vector<double> values;
+  for (int64_t i = 0; i < r; ++i) values.push_back(std::pow(1.0 + static_cast<double>(i) / 8, -1.5));
+  return values;
 }
 
-TEST(PolarFactor, LeavesOutDirectionsAtTheThresholdAndKeepsThoseAbove) {
-  const int64_t r = 4;
-  const double threshold = null_threshold(r, 2.0);
-  const at::Tensor a = with_spectrum(6, 4, {2.0, 1.0, threshold * 1.01, threshold * 0.99});
-  const Polar polar = polar_factor(a, r, NullSpace::kZero);
-  EXPECT_EQ(polar.cut, 1);
-  const at::Tensor gram = at::matmul(polar.factor.t(), polar.factor);
-  EXPECT_NEAR(gram.trace().item<double>(), 3.0, 1e-9) << "a partial isometry of rank 3";
-  EXPECT_LE(relative_error(at::matmul(gram, gram), gram), 1e-9);
+// By the Gram matrix as by LAPACK: few of many (Krylov), some, all; tall, wide, square.
+TEST(LeadingTriplets, OfBothRoutesAreTheLeadingPartOfTheSvd) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{300, 400}, {400, 300}, {300, 300}}) {
+    const at::Tensor a = with_spectrum(m, n, decaying(300));
+    const Svd all = thin_svd(a);
+    for (const int64_t k : {0, 5, 20, 150, 300}) {
+      const Svd want = all.leading(k);
+      const at::Tensor part = at::matmul(want.u.mul(want.s), want.vt);
+      for (const Route route : {Route::kGram, Route::kLapack}) {
+        const Svd got = leading_triplets(a, k, route);
+        EXPECT_LE(relative_error(at::matmul(got.u.mul(got.s), got.vt), part), 1e-9) << k;
+        EXPECT_LE(relative_error(got.s, want.s), 1e-11) << k;
+        EXPECT_NEAR(got.next, want.next, 1e-11) << k;
+        EXPECT_EQ(got.fallbacks, 0);
+      }
+    }
+  }
 }
 
-TEST(PolarFactor, FillKeepsAsManyDirectionsAsTheMatrixHas) {
-  const Polar polar = polar_factor(with_spectrum(6, 4, {2.0, 1.0}), 4, NullSpace::kFill);
-  EXPECT_EQ(polar.cut, 2);
-  EXPECT_LE(relative_error(at::matmul(polar.factor.t(), polar.factor), at::eye(4, at::kDouble)),
-            1e-12);
+TEST(LeadingTriplets, OfSinglePrecisionAreMoreExactThanLapackInSinglePrecision) {
+  const at::Tensor a = with_spectrum(128, 256, decaying(128)).to(at::kFloat);
+  const auto error = [&](const Svd& svd) {
+    const at::Tensor u = svd.u.to(at::kDouble), want = thin_svd(a.to(at::kDouble)).leading(16).u;
+    return relative_error(at::matmul(u, u.t()), at::matmul(want, want.t()));
+  };
+  EXPECT_LT(error(leading_triplets(a, 16, Route::kGram)), error(thin_svd(a).leading(16)) / 4);
 }
 
-TEST(PolarFactor, OfZeroIsZero) {
-  const Polar polar = polar_factor(at::zeros({3, 5}, at::kDouble), 3, NullSpace::kZero);
-  EXPECT_EQ(polar.cut, 3);
-  EXPECT_EQ(polar.factor.count_nonzero().item<int64_t>(), 0);
+TEST(IsTiedCut, SaysWhetherTheLastValueKeptAndTheFirstLeftOutAreTheSame) {
+  const auto tied = [](const std::vector<double>& values, int64_t k) {
+    return is_tied_cut(leading_triplets(with_spectrum(9, 8, values), k, Route::kLapack), 8);
+  };
+  EXPECT_TRUE(tied({3, 2, 2, 1}, 2));
+  EXPECT_FALSE(tied({3, 2, 2, 1}, 1));
+  EXPECT_FALSE(tied({3, 2, 2, 1}, 3));
+  EXPECT_FALSE(tied({3, 2}, 4)) << "between zeros nothing is kept";
+  EXPECT_FALSE(tied({3, 2, 2, 1, 1, 1, 1, 1}, 8)) << "all of them";
 }
 
 }  // namespace

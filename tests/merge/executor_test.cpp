@@ -44,7 +44,7 @@ class ExecutorTest : public ::testing::Test {
     std::map<std::string, MergedTensor> out;
     std::vector<std::string> order;
     const Updates updates(folder_ / "base.safetensors", experts_);
-    const MergeSummary got = merge_updates(updates, require_method(method).rules(options), settings,
+    const MergeSummary got = merge_tensors(updates, require_method(method).rules(options), settings,
                                            [&](MergedTensor tensor) {
                                              order.push_back(tensor.info.name);
                                              out[tensor.info.name] = std::move(tensor);
@@ -156,8 +156,9 @@ TEST_F(ExecutorTest, RankDeficientSumsAreReportedByName) {
   write_safetensors(folder_ / "100.safetensors", low);
   MergeSummary summary;
   merge("iso_c", {}, &summary);
-  ASSERT_EQ(summary.cut.size(), 1u);
-  EXPECT_EQ(summary.cut[0], (std::pair<std::string, int64_t>("a.weight", 4)));
+  ASSERT_EQ(summary.findings.size(), 1u);
+  EXPECT_EQ(summary.findings[0].first, "a.weight");
+  EXPECT_EQ(summary.findings[0].second.cut, 4);
 }
 
 TEST_F(ExecutorTest, AFailureNamesTheTensorOnceAndStopsTheMerge) {
@@ -175,7 +176,7 @@ TEST_F(ExecutorTest, AFailureOfTheSinkIsPassedOn) {
   MergeSettings settings;
   settings.threads = 3;
   EXPECT_THROW(merge_updates(updates, rules, settings,
-                             [](const MergedTensor&) { throw machine_error("disk full"); }),
+                             [](const MergedPiece&) { throw machine_error("disk full"); }),
                Error);
 }
 

@@ -69,7 +69,7 @@ TEST(IsoC, DirectionsWithoutUpdateStayZeroAndCountInTheMean) {
   // rank 2 of 4: singular values s1, s2, 0, 0
   const at::Tensor low = at::matmul(random_tensor({6, 2}, 9), random_tensor({2, 4}, 10));
   const Merged merged = merge_iso_c({Update(low)});
-  EXPECT_EQ(merged.cut, 2);
+  EXPECT_EQ(merged.findings.cut, 2);
   const double mean = at::linalg_svdvals(low).sum().item<double>() / 4.0;
   const at::Tensor got = at::linalg_svdvals(merged.update);
   EXPECT_NEAR(got[0].item<double>(), mean, 1e-10);
@@ -87,7 +87,7 @@ TEST(IsoC, ASumOfZeroGivesZero) {
   const at::Tensor d = random_tensor({4, 3}, 11);
   const Merged merged = merge_iso_c({Update(d), Update(d.neg())});
   EXPECT_EQ(merged.update.count_nonzero().item<int64_t>(), 0);
-  EXPECT_EQ(merged.cut, 3);
+  EXPECT_EQ(merged.findings.cut, 3);
 }
 
 TEST(IsoC, KeepsDtypeAndShape) {

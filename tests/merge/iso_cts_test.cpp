@@ -81,7 +81,7 @@ TEST(IsoCts, EqualsItsDefinition) {
         at::matmul(at::matmul(left.u, left.vt), at::matmul(right.u, right.vt)).mul(total / 10.0);
     const Merged merged = merge_iso_cts(updates, {.common_fraction = 0.6});
     EXPECT_LE(relative_error(merged.update, want), kTight);
-    EXPECT_EQ(merged.cut, 0);
+    EXPECT_EQ(merged.findings.cut, 0);
   }
 }
 
@@ -123,7 +123,7 @@ TEST(IsoCts, ATaskInsideTheCommonSpaceAddsNothingOfItsOwn) {
   const at::Tensor got = at::linalg_svdvals(merged.update);
   EXPECT_NEAR(got[0].item<double>(), low.norm().item<double>() * 1.001 / 8.0, 1e-9);
   EXPECT_NEAR(got[1].item<double>(), 0.0, 1e-9);
-  EXPECT_EQ(merged.cut, 7);
+  EXPECT_EQ(merged.findings.cut, 7);
 }
 
 Update diagonal(const std::vector<double>& values) {
@@ -138,7 +138,7 @@ TEST(IsoCts, NoiseOfALargeTaskIsNotKeptWhenTheSumIsSmall) {
       merge_iso_cts({diagonal({1, 2e-8, 2e-8, 0, 0, 0}), diagonal({-1, 2e-8, -2e-8, 0, 0, 0})},
                     {.common_fraction = 0.34});
   // Zero columns: one of each task, one common; and the tasks share their large direction.
-  EXPECT_EQ(merged.cut, 4);
+  EXPECT_EQ(merged.findings.cut, 4);
 }
 
 TEST(IsoCts, NoiseBesideALargeSumIsNotKeptWhenTheTaskIsSmaller) {
@@ -150,7 +150,7 @@ TEST(IsoCts, NoiseBesideALargeSumIsNotKeptWhenTheTaskIsSmaller) {
   b.insert(b.end(), rest.begin(), rest.end());
   const Merged merged = merge_iso_cts({diagonal(a), diagonal(b)}, {.common_fraction = 0.125});
   // Zero columns: two of each task, one common; and the tasks share five directions.
-  EXPECT_EQ(merged.cut, 10);
+  EXPECT_EQ(merged.findings.cut, 10);
 }
 
 TEST(IsoCts, FillChangesNothingWhereNothingCountsAsZero) {
@@ -165,7 +165,7 @@ TEST(IsoCts, FillChangesNothingWhereNothingCountsAsZero) {
 TEST(IsoCts, FillGivesEveryDirectionTheSameValue) {
   const at::Tensor low = at::matmul(random_tensor({6, 3}, 13), random_tensor({3, 6}, 14));
   const auto updates = std::vector<Update>{Update(low), Update(low.mul(2.0))};
-  EXPECT_GT(merge_iso_cts(updates, {.common_fraction = 0.5}).cut, 0);
+  EXPECT_GT(merge_iso_cts(updates, {.common_fraction = 0.5}).findings.cut, 0);
   const at::Tensor got = at::linalg_svdvals(
       merge_iso_cts(updates, {.common_fraction = 0.5, .null_space = NullSpace::kFill}).update);
   EXPECT_GT(got[-1].item<double>(), 0.0);

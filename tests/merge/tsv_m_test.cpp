@@ -49,7 +49,7 @@ TEST(TsvM, KeepsOnlyTheLeadingTripletsOfEveryTask) {
   const Svd svd = thin_svd(d).leading(2);
   const Merged merged = merge_tsv_m({Update(d), Update(at::zeros({6, 4}, at::kDouble))});
   EXPECT_LE(relative_error(merged.update, at::matmul(svd.u.mul(svd.s), svd.vt)), kTight);
-  EXPECT_EQ(merged.cut, 2) << "the zero task's two directions";
+  EXPECT_EQ(merged.findings.cut, 2) << "the zero task's two directions";
 }
 
 // The definition, computed with plain SVDs and explicit diagonal matrices.
@@ -67,7 +67,7 @@ TEST(TsvM, EqualsItsDefinition) {
                                      at::matmul(right.u, right.vt));
   const Merged merged = merge_tsv_m(updates);
   EXPECT_LE(relative_error(merged.update, want), kTight);
-  EXPECT_EQ(merged.cut, 0);
+  EXPECT_EQ(merged.findings.cut, 0);
 }
 
 TEST(TsvM, OfMoreTasksThanDirectionsIsZero) {
@@ -106,7 +106,7 @@ TEST(TsvM, OfTwoEqualTasksIsTheirCommonLeadingPart) {
   const Svd svd = thin_svd(d).leading(2);
   const Merged merged = merge_tsv_m({Update(d), Update(d.clone())});
   EXPECT_LE(relative_error(merged.update, at::matmul(svd.u.mul(svd.s), svd.vt)), kTight);
-  EXPECT_EQ(merged.cut, 2);
+  EXPECT_EQ(merged.findings.cut, 2);
 }
 
 TEST(TsvM, FillKeepsTheDirectionsThatCountAsZero) {
@@ -114,7 +114,7 @@ TEST(TsvM, FillKeepsTheDirectionsThatCountAsZero) {
   const auto other = random_tensor({6, 4}, 14);
   const Merged zero = merge_tsv_m({Update(low), Update(other)}, NullSpace::kZero);
   const Merged fill = merge_tsv_m({Update(low), Update(other)}, NullSpace::kFill);
-  EXPECT_EQ(zero.cut, 1);
+  EXPECT_EQ(zero.findings.cut, 1);
   // An arbitrary direction competes with the other task's when the stack is orthogonalised.
   EXPECT_GT(relative_error(fill.update, zero.update), 1e-6);
 }

@@ -1,0 +1,156 @@
+#include "linalg/polar.h"
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
+
+#include "linalg/svd.h"
+
+namespace isomerge {
+namespace {
+
+Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
+  const Svd svd = thin_svd(a.to(at::kDouble));
+  const Rank rank = rank_above(svd.s, null_threshold(r, svd.s[0].item<double>()));
+  const Svd kept = null_space == NullSpace::kFill ? svd : svd.leading(rank.kept);
+  return {at::matmul(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept,
+          rank.is_doubtful, 0};
+}
+
+at::Tensor singular_values(const SymmetricEigen& eigen) {
+  return eigen.values.clamp_min(0).sqrt();
+}
+
+// W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
+at::Tensor inverse_root(const SymmetricEigen& eigen, const at::Tensor& s, int64_t kept) {
+  const at::Tensor w = eigen.vectors.narrow(1, 0, kept);
+  return at::matmul(w / s.narrow(0, 0, kept), w.t());
+}
+
+double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
+
+// The rounding of an fp32 product of x and y whose result has `directions` unit singular values is
+// eps |x|_F |y|_F / directions: fp32 will do while that stays below some 5e-7.
+at::ScalarType product_dtype(double norms, int64_t directions) {
+  constexpr double kAllowed = 8.0;
+  return norms <= kAllowed * static_cast<double>(std::max<int64_t>(directions, 1)) ? at::kFloat
+                                                                                  : at::kDouble;
+}
+
+OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null_space) {
+  const Polar polar = lapack_polar(basis, r, null_space);
+  return {polar.factor, {}, polar.cut, polar.is_doubtful, 0};
+}
+
+// basis^T basis with the identity in its first `known` rows and columns, restricted to where it is
+// not the identity: the span of z (the directions of the first columns that the others overlap) and
+// the other columns. small = [[I, x], [x^T, k]].
+struct Restriction {
+  at::Tensor z;      // [known, p], orthonormal
+  at::Tensor small;  // [2 p, 2 p]
+};
+
+Restriction restrict(const at::Tensor& basis, int64_t known) {
+  const int64_t p = basis.size(1) - known;
+  const at::Tensor others = basis.narrow(1, known, p);
+  const auto [z, x] =
+      at::linalg_qr(at::matmul(basis.narrow(1, 0, known).t(), others));
+  const at::Tensor one = at::eye(p, basis.options());
+  const at::Tensor gram = gram_of_rows(others.t().contiguous());
+  return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0)};
+}
+
+// The root of the whole matrix from that of its restriction: I + z (a - I) z^T and so on.
+at::Tensor extend(const at::Tensor& z, const at::Tensor& root) {
+  const int64_t known = z.size(0), p = z.size(1);
+  const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
+  const at::Tensor side = at::matmul(z, root.narrow(0, 0, p).narrow(1, p, p));
+  at::Tensor whole = at::empty({known + p, known + p}, root.options());
+  whole.narrow(0, 0, known).narrow(1, 0, known).copy_(
+      at::matmul(at::matmul(z, corner), z.t()).add_(at::eye(known, root.options())));
+  whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
+  whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
+  whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
+  return whole;
+}
+
+}  // namespace
+
+Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route) {
+  if (route == Route::kLapack) return lapack_polar(a, r, null_space);
+  const at::Tensor wide = (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble);
+  return polar_factor(a, all_eigenpairs(gram_of_rows(wide)), r);
+}
+
+Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) {
+  if (!eigen.is_sound) {
+    Polar polar = lapack_polar(a, r, NullSpace::kZero);
+    polar.fallbacks = 1;
+    return polar;
+  }
+  const at::Tensor s = singular_values(eigen);
+  const Rank rank = rank_above(s, null_threshold(r, s[0].item<double>()));
+  const int64_t cut = s.numel() - rank.kept;
+  const at::Tensor kept = s.narrow(0, 0, rank.kept);
+  const at::ScalarType dtype = product_dtype(norm(kept.reciprocal()) * norm(kept), rank.kept);
+  const at::Tensor root = inverse_root(eigen, s, rank.kept).to(dtype);
+  const at::Tensor factor = a.size(0) <= a.size(1) ? at::matmul(root, a.to(dtype))
+                                                   : at::matmul(a.to(dtype), root);
+  return {factor, s.sum().item<double>(), cut, rank.is_doubtful, 0};
+}
+
+OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
+                                NullSpace null_space, Route route) {
+  if (route == Route::kLapack) return lapack_basis(basis, r, null_space);
+  const int64_t others = basis.size(1) - known;
+  if (others == 0) return {basis, {}, 0, false, 0};
+  const bool is_restricted = others <= known && 4 * others <= 3 * known;
+  const Restriction part = is_restricted ? restrict(basis, known)
+                                         : Restriction{{}, gram_of_rows(basis.t().contiguous())};
+  const SymmetricEigen eigen = all_eigenpairs(part.small);
+  if (!eigen.is_sound) {
+    OrthonormalBasis out = lapack_basis(basis, r, NullSpace::kZero);
+    out.fallbacks = 1;
+    return out;
+  }
+  const at::Tensor s = singular_values(eigen);
+  const Rank rank = rank_above(s, null_threshold(r, s[0].item<double>()));
+  const at::Tensor root = inverse_root(eigen, s, rank.kept);
+  return {basis, is_restricted ? extend(part.z, root) : root, s.numel() - rank.kept,
+          rank.is_doubtful, 0};
+}
+
+at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,
+                   at::ScalarType dtype) {
+  const at::Tensor left = u.basis, right = v.basis.t();
+  at::Tensor middle;  // root_u diag(s) root_v
+  if (u.root.defined()) {
+    middle = v.root.defined() ? at::matmul(u.root * s, v.root) : u.root * s;
+  } else if (v.root.defined()) {
+    middle = v.root * s.unsqueeze(1);
+  } else {
+    return at::matmul((left * s).to(dtype), right.to(dtype));
+  }
+  // The root that is part of the last product amplifies that product's rounding.
+  const bool is_wide = left.size(0) <= right.size(1);
+  const at::Tensor& last = is_wide ? v.root : u.root;
+  const auto c = static_cast<double>(s.numel());
+  const at::ScalarType used =
+      last.defined() ? at::promote_types(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
+                     : dtype;
+  const at::Tensor product =
+      is_wide ? at::matmul(at::matmul(left, middle).to(used), right.to(used))
+              : at::matmul(left.to(used), at::matmul(middle, right).to(used));
+  return product.to(dtype);
+}
+
+}  // namespace isomerge

@@ -1,0 +1,57 @@
+// linalg/polar.h -- orthogonal polar factors: the nearest matrices with orthonormal rows or columns.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+#include "linalg/eigen.h"
+#include "linalg/rank.h"
+
+namespace isomerge {
+
+struct Polar {
+  at::Tensor factor;          // [m, n]: u vt over the directions that count; fp64 or, by kGram, fp32
+  double nuclear_norm = 0.0;  // sum of all min(m, n) singular values, cut or not
+  int64_t cut = 0;            // directions that count as zero
+  bool is_doubtful = false;   // see Rank
+  int64_t fallbacks = 0;      // 1 if the Gram route failed its check and LAPACK took over
+};
+
+// a          [m, n], fp32 or fp64, finite.
+// r          a direction counts as zero at null_threshold(r, sigma_1).
+// kFill      is for kLapack alone; kGram always leaves null directions out.
+// cost       kGram: m n r (Gram matrix) + an eigenproblem of size r + 2 r^3 + 2 m n r; the last
+//            product is done in fp32 where the condition allows it. kLapack: one thin SVD and one
+//            product.
+Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route);
+
+// The same from all eigenpairs of the Gram matrix of a's short side, at hand; route kGram.
+Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r);
+
+// The polar factor of a tall `basis` [m, c], m >= c, kept as a product so that only short matrices
+// are ever multiplied by `root`.
+struct OrthonormalBasis {
+  at::Tensor basis;          // [m, c] fp64
+  at::Tensor root;           // [c, c] fp64: (basis^T basis)^(-1/2); undefined: the identity
+  int64_t cut = 0;           // directions that count as zero
+  bool is_doubtful = false;  // see Rank
+  int64_t fallbacks = 0;     // see Polar
+};
+
+// The first `known` columns of the basis are orthonormal already: with c - known columns besides,
+// only an eigenproblem of size 2 (c - known) remains, since the Gram matrix is the identity outside
+// the span of what those overlap.
+//
+// basis  [m, c] fp64, 1 <= c <= m, finite.
+// r      full rank of the matrices that the columns were taken from, see null_threshold.
+// cost   kGram: m c (c - known) + the eigenproblem. kLapack: one thin SVD and one product.
+OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
+                                NullSpace null_space, Route route);
+
+// U* diag(s) V*^T [m, n] of two orthonormal bases with c columns each; s [c] fp64. The result, and
+// unless the condition of the bases forbids it the last product of 2 m n c flops, is in `dtype`.
+at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,
+                   at::ScalarType dtype);
+
+}  // namespace isomerge

@@ -1,0 +1,68 @@
+#include "linalg/residual.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/matmul.h>
+
+namespace isomerge {
+namespace {
+
+constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
+
+Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
+  Svd svd = leading_triplets(d - at::matmul(space.u, at::matmul(space.u.t(), d)), s, Route::kLapack);
+  svd.fallbacks = 1;
+  return svd;
+}
+
+}  // namespace
+
+CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k) {
+  const int64_t r = eigen.values.numel();
+  const at::Tensor s = eigen.values.clamp_min(0).sqrt();
+  const at::Tensor leading = eigen.vectors.narrow(1, 0, k);
+  const at::Tensor kept = s.narrow(0, 0, k).clamp_min(kTiny);
+  CommonSpace space;
+  if (c.size(0) <= c.size(1)) {
+    space.triplets = {leading, s.narrow(0, 0, k), at::matmul(leading.t(), c) / kept.unsqueeze(1)};
+    space.left.complement = eigen.vectors.narrow(1, k, r - k);
+  } else {
+    space.triplets = {at::matmul(c, leading) / kept, s.narrow(0, 0, k), leading.t()};
+  }
+  space.triplets.next = k < r ? s[k].item<double>() : 0.0;
+  space.left.u = space.triplets.u;
+  return space;
+}
+
+at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
+  if (space.complement.defined()) return gram_of_rows(at::matmul(space.complement.t(), d));
+  const at::Tensor columns = d.t().contiguous();
+  const at::Tensor common = at::matmul(columns, space.u);  // [n, k]
+  return gram_of_rows(columns).sub_(gram_of_rows(common));
+}
+
+Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
+                      int64_t s) {
+  const SymmetricEigen eigen = leading_eigenpairs(gram, s);
+  if (!eigen.is_sound) return lapack_residual_triplets(d, space, s);
+  Svd svd;
+  if (space.complement.defined()) {
+    svd.u = at::matmul(space.complement, eigen.vectors);
+    const at::Tensor product = at::matmul(svd.u.t(), d);
+    svd.s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
+    svd.vt = product / svd.s.clamp_min(kTiny).unsqueeze(1);
+  } else {
+    const at::Tensor all = at::matmul(d, eigen.vectors);
+    const at::Tensor product = all - at::matmul(space.u, at::matmul(space.u.t(), all));
+    svd.s = at::linalg_vector_norm(product, 2, at::IntArrayRef{0});
+    svd.u = product / svd.s.clamp_min(kTiny);
+    svd.vt = eigen.vectors.t();
+  }
+  svd.next = std::sqrt(std::max(eigen.next, 0.0));
+  return svd;
+}
+
+}  // namespace isomerge

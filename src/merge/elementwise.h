@@ -1,0 +1,60 @@
+// merge/elementwise.h -- rules that treat every entry by itself, and the passes over all entries
+// that some of them need first. They see blocks, so that no tensor is ever held for all tasks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "checkpoint/tensor_info.h"
+
+namespace isomerge {
+
+// A run of consecutive entries of one tensor, for all T tasks.
+struct Block {
+  const TensorInfo& info;                 // of the whole tensor
+  const std::vector<std::string>& tasks;  // names, T
+  int64_t first = 0;                      // row-major number of the first entry in the tensor
+  std::vector<at::Tensor> updates;        // T, 1-D, contiguous, CPU, compute dtype, finite
+
+  int64_t size() const { return updates.front().numel(); }
+};
+
+// What one pass over all blocks gathers. Blocks arrive in any order and from several threads, each
+// with a state of its own: only what does not depend on order may be kept, such as counts.
+class ScanState {
+ public:
+  virtual ~ScanState() = default;
+  virtual void fold(const Block& block) = 0;
+  virtual void absorb(const ScanState& other) = 0;  // of the same pass
+};
+
+class ElementwiseRule {
+ public:
+  virtual ~ElementwiseRule() = default;
+
+  // Called once before everything else, with the names of the tasks and the dtype of the updates.
+  // Throws Error(kInput) if the options do not fit them.
+  virtual void prepare(const std::vector<std::string>& /*tasks*/, at::ScalarType /*dtype*/) {}
+
+  // Passes over all blocks of all tensors before the first merge(); pass i + 1 starts after
+  // finish_scan(i). Known after prepare().
+  virtual int scans() const { return 0; }
+  virtual std::unique_ptr<ScanState> start_scan(int /*scan*/) { return nullptr; }
+  virtual void finish_scan(int /*scan*/, const ScanState& /*total*/) {}
+
+  // The merged update of a block [size], in its dtype. Called from several threads.
+  virtual at::Tensor merge(const Block& block) const = 0;
+};
+
+// (1/T) sum_t D_t and sum_t D_t.
+std::shared_ptr<ElementwiseRule> mean_rule();
+std::shared_ptr<ElementwiseRule> sum_rule();
+
+// The sum of the updates of a block, added in task order. [size], a new tensor.
+at::Tensor sum_of(const Block& block);
+
+}  // namespace isomerge

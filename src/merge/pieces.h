@@ -1,0 +1,35 @@
+// merge/pieces.h -- how a merge is cut up: matrices whole, everything else by blocks of rows.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "merge/rule.h"
+#include "task/updates.h"
+
+namespace isomerge {
+
+struct Piece {
+  TensorInfo info;  // of the whole tensor
+  Role role = Role::kOther;
+  bool is_unchanged = false;  // no expert differs from the base; found out for matrices only
+  int64_t first = 0, rows = 0;
+
+  bool is_whole() const { return rows == row_count(info); }
+  bool is_first() const { return first == 0; }
+  int64_t entries() const;  // of this piece
+};
+
+// The pieces of all tensors in file order. A matrix that a matrix rule will see is one piece, unless
+// no expert changed it: such a one (a token embedding of many million entries, say) goes by blocks
+// like everything else. Cost: reads the unchanged matrices once, of others one block.
+std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
+                                   const RoleRules& roles, int threads);
+
+// True if the matrix rule sees this piece.
+bool is_for_matrix_rule(const Piece& piece, const Rules& rules);
+
+// Bytes that are held while the piece is computed and its result waits.
+uint64_t memory_of(const Piece& piece, const Rules& rules, int64_t tasks, at::ScalarType dtype);
+
+}  // namespace isomerge

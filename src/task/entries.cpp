@@ -1,0 +1,33 @@
+#include "task/entries.h"
+
+#include <cstdint>
+#include <cstring>
+
+namespace isomerge {
+namespace {
+
+// x * 0 is 0 for finite x and NaN otherwise; the sum of such terms keeps a NaN. Blocks, so that the
+// compiler may use vectors and the loop may stop early.
+template <typename T>
+bool is_finite_run(const T* values, int64_t count) {
+  constexpr int64_t kLanes = 16;
+  T lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += values[i + lane] * T(0);
+  }
+  for (; i < count; ++i) lanes[0] += values[i] * T(0);
+  bool is_finite = true;
+  for (const T lane : lanes) is_finite = is_finite && lane == T(0);
+  return is_finite;
+}
+
+}  // namespace
+
+bool all_finite(const at::Tensor& values) {
+  return values.scalar_type() == at::kDouble
+             ? is_finite_run(values.const_data_ptr<double>(), values.numel())
+             : is_finite_run(values.const_data_ptr<float>(), values.numel());
+}
+
+}  // namespace isomerge

@@ -1,0 +1,58 @@
+#include "factor/factors.h"
+
+#include <limits>
+
+#include <ATen/ops/full.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "support/expect_error.h"
+#include "support/random_tensors.h"
+
+namespace isomerge {
+namespace {
+
+TEST(SumOfUpdates, AddsAllTasksAndLeavesThemAsTheyAre) {
+  const std::vector<Update> updates{Update(at::full({2}, 1.0)), Update(at::full({2}, 2.0)),
+                                    Update(at::full({2}, 4.0))};
+  EXPECT_TRUE(sum_of_updates(updates).equal(at::full({2}, 7.0)));
+  EXPECT_TRUE(updates[0].dense().equal(at::full({2}, 1.0)));
+}
+
+TEST(MeanOfUpdates, DividesByTheNumberOfTasks) {
+  const std::vector<Update> updates{Update(at::full({2}, 1.0)), Update(at::full({2}, 2.0))};
+  EXPECT_TRUE(mean_of_updates(updates).equal(at::full({2}, 1.5)));
+  EXPECT_EQ(mean_of_updates(updates).scalar_type(), at::kFloat);
+}
+
+TEST(Updates, OfDifferentShapesOrDtypesAreRefused) {
+  EXPECT_THROW(sum_of_updates({}), Error);
+  EXPECT_THROW(sum_of_updates({Update(at::zeros({2})), Update(at::zeros({3}))}), Error);
+  EXPECT_THROW(sum_of_updates({Update(at::zeros({2})), Update(at::zeros({2}, at::kDouble))}),
+               Error);
+}
+
+TEST(Factors, KnowTheShortSideAndRefuseWhatIsNoFiniteMatrix) {
+  EXPECT_EQ(Factors(random_updates(3, 5, 2, 1)).rank(), 3);
+  EXPECT_EQ(Factors(random_updates(5, 2, 2, 1)).rank(), 2);
+  EXPECT_THROW(Factors(std::vector<Update>{}), Error);
+  EXPECT_THROW(Factors({Update(at::zeros({2}))}), Error);
+  EXPECT_THROW(Factors({Update(at::zeros({2, 2, 2}))}), Error);
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW(Factors({Update(at::zeros({2, 2})), Update(at::full({2, 2}, nan))}), Error);
+}
+
+TEST(Factors, OfSinglePrecisionGoThroughGramMatricesOfDoublePrecisionThroughLapack) {
+  EXPECT_EQ(Factors({Update(at::zeros({2, 2}))}).route(), Route::kGram);
+  EXPECT_EQ(Factors({Update(at::zeros({2, 2}, at::kDouble))}).route(), Route::kLapack);
+  EXPECT_EQ(Factors({Update(at::zeros({2, 2}))}).by_lapack().route(), Route::kLapack);
+}
+
+TEST(Factors, SumInDoublePrecisionWhateverTheUpdatesAre) {
+  const std::vector<Update> updates{Update(at::full({1, 1}, 1.0f)), Update(at::full({1, 1}, 1e-9f))};
+  EXPECT_GT(Factors(updates).sum().item<double>(), 1.0);
+}
+
+}  // namespace
+}  // namespace isomerge

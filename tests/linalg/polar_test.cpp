@@ -1,0 +1,148 @@
+#include "linalg/polar.h"
+
+#include <cmath>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/eye.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "linalg/svd.h"
+#include "support/random_tensors.h"
+#include "support/spectrum.h"
+
+namespace isomerge {
+namespace {
+
+TEST(PolarFactor, OfAnOrthonormalMatrixIsItself) {
+  const at::Tensor q = random_orthonormal(8, 5, 4);
+  const Polar polar = polar_factor(q.mul(3), 5, NullSpace::kZero, Route::kLapack);
+  EXPECT_LE(relative_error(polar.factor, q), 1e-13);
+  EXPECT_EQ(polar.cut, 0);
+}
+
+TEST(PolarFactor, LeavesOutDirectionsAtTheThresholdAndKeepsThoseAbove) {
+  const int64_t r = 4;
+  const double threshold = null_threshold(r, 2.0);
+  const at::Tensor a = with_spectrum(6, 4, {2.0, 1.0, threshold * 1.01, threshold * 0.99});
+  const Polar polar = polar_factor(a, r, NullSpace::kZero, Route::kLapack);
+  EXPECT_EQ(polar.cut, 1);
+  const at::Tensor gram = at::matmul(polar.factor.t(), polar.factor);
+  EXPECT_NEAR(gram.trace().item<double>(), 3.0, 1e-9) << "a partial isometry of rank 3";
+  EXPECT_LE(relative_error(at::matmul(gram, gram), gram), 1e-9);
+}
+
+TEST(PolarFactor, FillKeepsAsManyDirectionsAsTheMatrixHas) {
+  const Polar polar = polar_factor(with_spectrum(6, 4, {2.0, 1.0}), 4, NullSpace::kFill, Route::kLapack);
+  EXPECT_EQ(polar.cut, 2);
+  EXPECT_LE(relative_error(at::matmul(polar.factor.t(), polar.factor), at::eye(4, at::kDouble)),
+            1e-12);
+}
+
+TEST(PolarFactor, OfZeroIsZero) {
+  const Polar polar = polar_factor(at::zeros({3, 5}, at::kDouble), 3, NullSpace::kZero, Route::kLapack);
+  EXPECT_EQ(polar.cut, 3);
+  EXPECT_EQ(polar.factor.count_nonzero().item<int64_t>(), 0);
+}
+
+TEST(PolarFactor, OfBothRoutesAgree) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{40, 90}, {90, 40}, {60, 60}}) {
+    const at::Tensor a = random_tensor({m, n}, 5);
+    const Polar gram = polar_factor(a, 40, NullSpace::kZero, Route::kGram);
+    const Polar lapack = polar_factor(a, 40, NullSpace::kZero, Route::kLapack);
+    EXPECT_LE(relative_error(gram.factor, lapack.factor), 2e-6);
+    EXPECT_NEAR(gram.nuclear_norm, lapack.nuclear_norm, 1e-9 * lapack.nuclear_norm);
+    EXPECT_EQ(gram.cut, 0);
+    EXPECT_EQ(gram.fallbacks, 0);
+  }
+}
+
+TEST(PolarFactor, OfARankDeficientMatrixIsTheSameByBothRoutes) {
+  const at::Tensor a = with_spectrum(50, 70, {3, 2, 1, 0.5});
+  const Polar gram = polar_factor(a, 50, NullSpace::kZero, Route::kGram);
+  const Polar lapack = polar_factor(a, 50, NullSpace::kZero, Route::kLapack);
+  EXPECT_EQ(gram.cut, 46);
+  EXPECT_EQ(lapack.cut, 46);
+  EXPECT_FALSE(gram.is_doubtful);
+  EXPECT_LE(relative_error(gram.factor, lapack.factor), 1e-6);
+  EXPECT_NEAR(gram.nuclear_norm, 6.5, 1e-5);
+}
+
+// The smallest directions get full weight: what squaring the condition costs must not show.
+TEST(PolarFactor, OfAMatrixOfConditionThirtyThousandIsMoreExactThanLapackInSinglePrecision) {
+  std::vector<double> values;
+  for (int i = 0; i < 96; ++i) values.push_back(std::pow(3e4, -i / 95.0));
+  const at::Tensor a = with_spectrum(96, 96, values).to(at::kFloat);
+  const at::Tensor want = polar_factor(a, 96, NullSpace::kZero, Route::kLapack).factor;
+  const Svd single = thin_svd(a);
+  const double error_of_single = relative_error(at::matmul(single.u, single.vt), want);
+  const double error = relative_error(polar_factor(a, 96, NullSpace::kZero, Route::kGram).factor, want);
+  EXPECT_LT(error, error_of_single);
+  EXPECT_LT(error, 1e-4);
+}
+
+TEST(PolarFactor, OfUnsoundEigenpairsFallsBackToLapack) {
+  const at::Tensor a = random_tensor({5, 7}, 6);
+  SymmetricEigen eigen = all_eigenpairs(gram_of_rows(a));
+  eigen.is_sound = false;
+  const Polar polar = polar_factor(a, eigen, 5);
+  EXPECT_EQ(polar.fallbacks, 1);
+  EXPECT_LE(relative_error(polar.factor, polar_factor(a, 5, NullSpace::kZero, Route::kLapack).factor),
+            1e-13);
+}
+
+at::Tensor columns(const OrthonormalBasis& basis) {
+  return basis.root.defined() ? at::matmul(basis.basis, basis.root) : basis.basis;
+}
+
+// Columns that overlap the known ones fully, in part and not at all; few of them, and too many for
+// the restricted problem.
+TEST(Orthonormalise, WithKnownColumnsEqualsThePolarFactor) {
+  for (const int64_t others : {1, 3, 9, 20}) {
+    const at::Tensor known = random_orthonormal(60, 12, 7);
+    const at::Tensor basis = at::cat({known, random_tensor({60, others}, 8)}, 1);
+    const OrthonormalBasis got =
+        orthonormalise(basis, 12, 60, NullSpace::kZero, Route::kGram);
+    EXPECT_LE(relative_error(columns(got),
+                             polar_factor(basis, 60, NullSpace::kZero, Route::kLapack).factor),
+              1e-12)
+        << others;
+  }
+}
+
+TEST(Orthonormalise, OfOrthonormalColumnsAloneIsThem) {
+  const at::Tensor q = random_orthonormal(9, 4, 9);
+  EXPECT_TRUE(columns(orthonormalise(q, 4, 9, NullSpace::kZero, Route::kGram)).equal(q));
+}
+
+TEST(Orthonormalise, ADirectionThatIsThereTwiceIsCutOnceAndShared) {
+  const at::Tensor q = random_orthonormal(9, 4, 10);
+  const at::Tensor basis = at::cat({q, q.narrow(1, 0, 1)}, 1);
+  for (const int64_t known : {0, 4}) {
+    const OrthonormalBasis got = orthonormalise(basis, known, 9, NullSpace::kZero, Route::kGram);
+    EXPECT_EQ(got.cut, 1) << known;
+    EXPECT_LE(relative_error(columns(got),
+                             polar_factor(basis, 9, NullSpace::kZero, Route::kLapack).factor),
+              1e-9);
+  }
+}
+
+TEST(Combine, MultipliesBothFactorsWhicheverSideIsLong) {
+  const at::Tensor s = at::tensor({3.0, 2.0, 1.0, 0.5, 0.1}, at::kDouble);
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{20, 9}, {9, 20}}) {
+    for (const Route left : {Route::kGram, Route::kLapack}) {
+      for (const Route right : {Route::kGram, Route::kLapack}) {
+        const auto u = orthonormalise(random_tensor({m, 5}, 11), 0, 9, NullSpace::kZero, left);
+        const auto v = orthonormalise(random_tensor({n, 5}, 12), 0, 9, NullSpace::kZero, right);
+        const at::Tensor want = at::matmul(columns(u).mul(s), columns(v).t());
+        EXPECT_LE(relative_error(combine(u, s, v, at::kDouble), want), 1e-12);
+        EXPECT_EQ(combine(u, s, v, at::kFloat).scalar_type(), at::kFloat);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace isomerge

@@ -1,0 +1,49 @@
+#include "linalg/residual.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/matmul.h>
+#include <gtest/gtest.h>
+
+#include "support/random_tensors.h"
+
+namespace isomerge {
+namespace {
+
+CommonSpace space_of(const at::Tensor& c, int64_t k) {
+  return leading_space(c, all_eigenpairs(gram_of_rows(c.size(0) <= c.size(1) ? c : c.t())), k);
+}
+
+class ResidualTest : public ::testing::TestWithParam<std::pair<int64_t, int64_t>> {};
+
+TEST_P(ResidualTest, TheCommonSpaceIsTheLeadingPartOfTheSvd) {
+  const at::Tensor c = random_tensor({GetParam().first, GetParam().second}, 1);
+  const Svd want = thin_svd(c).leading(6);
+  const CommonSpace got = space_of(c, 6);
+  EXPECT_LE(relative_error(at::matmul(got.triplets.u.mul(got.triplets.s), got.triplets.vt),
+                           at::matmul(want.u.mul(want.s), want.vt)),
+            1e-11);
+  EXPECT_NEAR(got.triplets.next, thin_svd(c).s[6].item<double>(), 1e-10);
+}
+
+TEST_P(ResidualTest, TripletsAreThoseOfWhatTheProjectionLeaves) {
+  const at::Tensor c = random_tensor({GetParam().first, GetParam().second}, 1);
+  const at::Tensor d = random_tensor({GetParam().first, GetParam().second}, 2);
+  const CommonSpace space = space_of(c, 6);
+  const at::Tensor u = space.left.u;
+  const Svd want = thin_svd(d - at::matmul(u, at::matmul(u.t(), d))).leading(3);
+  const Svd got = residual_triplets(d, space.left, residual_gram(d, space.left), 3);
+  EXPECT_LE(relative_error(at::matmul(got.u.mul(got.s), got.vt),
+                           at::matmul(want.u.mul(want.s), want.vt)),
+            1e-10);
+  EXPECT_LE(relative_error(got.s, want.s), 1e-11);
+  EXPECT_EQ(got.fallbacks, 0);
+  EXPECT_LE(at::matmul(u.t(), got.u).abs().max().item<double>(), 1e-12) << "outside the space";
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, ResidualTest,
+                         ::testing::Values(std::pair<int64_t, int64_t>{12, 30},
+                                           std::pair<int64_t, int64_t>{30, 12},
+                                           std::pair<int64_t, int64_t>{14, 14}));
+
+}  // namespace
+}  // namespace isomerge
