@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-TYPES = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4")}
+TYPES = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "I64": np.dtype("<i8")}
 
 
 def save(path, tensors, metadata=None):
