@@ -91,6 +91,14 @@ class Updates:
         return x
 
 
+def on_grid(x):
+    """Multiples of 2^-24: then float32 holds updates and their sums exactly."""
+    x *= np.float32(2.0**24)
+    np.rint(x, out=x)
+    x *= np.float32(2.0**-24)
+    return x
+
+
 def write_pieces(file, tensor, x, kind):
     for _, first, last in tensor.pieces:
         container.encode(x[first:last] if x.ndim else x, kind).tofile(file)
@@ -101,7 +109,7 @@ def entries(tensors, kind):
             for t in tensors for name, first, last in t.pieces}
 
 
-def write(folder, shape, tasks, blocks=0, names="openclip", text=False, dtype="fp32"):
+def write(folder, shape, tasks, blocks=0, names="openclip", text=False, dtype="fp32", grid=False):
     folder, kind = pathlib.Path(folder), KINDS[dtype]
     folder.mkdir(parents=True, exist_ok=True)
     trained = clip_shapes.visual(shape, blocks, names)
@@ -112,10 +120,12 @@ def write(folder, shape, tasks, blocks=0, names="openclip", text=False, dtype="f
                            for p in paths]
         for tensor in trained:
             x, updates = base(tensor.name, tensor.shape), Updates(tensor.name, tensor.shape)
+            x = on_grid(x) if grid else x
             write_pieces(start, tensor, x, kind)
             for t, expert in enumerate(experts):
                 changed = updates.task(t)
                 changed += x
+                changed = on_grid(changed) if grid else changed
                 write_pieces(expert, tensor, changed, kind)
         for tensor in frozen:
             x = np.asarray(base(tensor.name, tensor.shape))

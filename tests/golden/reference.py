@@ -6,7 +6,7 @@ the update of task t (expert minus base), r = min(m, n), S = sum_t D_t, T the nu
 
 Rank deficiency. The singular vectors of a zero singular value are arbitrary, so such a direction
 contributes zero instead of whatever a driver returns. tol = sqrt(r) * 2^-23, with the r of the task
-matrix, in every precision and for stacks too. A direction is cut if
+matrix, in every precision and for stacks too (on float32 updates all of this is the plain full-SVD route). A direction is cut if
   - iso_c, and the common part of iso_cts:   sigma_i(S)   <= tol * sigma_1(S)
   - column i of task t in tsv_m:             sigma_i(D_t) <= tol * sigma_1(D_t)
   - column i of task t's residual, iso_cts:  sigma_i(R_t) <= tol * max(sigma_1(D_t), sigma_1(S))
@@ -40,7 +40,7 @@ def svd(a):
 
 def keep(sigma, scale, tol):
     """1.0 where a direction counts, 0.0 where it is cut."""
-    return (sigma > tol * scale).to(torch.float64)
+    return (sigma > tol * scale).to(sigma.dtype)
 
 
 def polar(stack, tol):
@@ -63,7 +63,7 @@ def tsv_m(updates, fraction=None):
     lefts, sigmas, rights = [], [], []
     for update in updates:
         u, sigma, v = svd(update)
-        kept = keep(sigma, sigma[0], tol)[:s]
+        kept = keep(sigma[:s], sigma[0], tol)
         lefts.append(u[:, :s] * kept)
         rights.append(v[:, :s] * kept)
         sigmas.append(sigma[:s])
@@ -86,13 +86,13 @@ def iso_cts(updates, fraction=0.8):
         return iso_c(updates)
     u, sigma, v = svd(total)
     largest = sigma[0]
-    kept = keep(sigma, largest, tol)[:k]
+    kept = keep(sigma[:k], largest, tol)
     common = u[:, :k] * kept
     lefts, rights, mass = [common], [v[:, :k] * kept], sigma[:k].sum()
     for update in updates:
         scale = max(largest, torch.linalg.matrix_norm(update, 2))
         u, sigma, v = svd(update - common @ (common.T @ update))
-        kept = keep(sigma, scale, tol)[:s]
+        kept = keep(sigma[:s], scale, tol)
         lefts.append(u[:, :s] * kept)
         rights.append(v[:, :s] * kept)
         mass = mass + sigma[:s].sum()
@@ -152,7 +152,7 @@ def ties(updates, keep=0.2, trim="global", merge="mean"):
         sign = torch.where(sign == 0, -1.0 if votes < 0 else 1.0, sign)
         agrees = [torch.sign(x[name]) == sign for x in trimmed]
         total = sum(torch.where(a, x[name], 0.0) for a, x in zip(agrees, trimmed))
-        count = sum(a.to(torch.float64) for a in agrees).clamp(min=1.0)
+        count = sum(a.to(total.dtype) for a in agrees).clamp(min=1.0)
         merged[name] = total / count if merge == "mean" else total
     return merged
 
@@ -160,7 +160,7 @@ def ties(updates, keep=0.2, trim="global", merge="mean"):
 def tall_masks(updates, scales):
     """1.0 where |D_t| > lambda_t |S - D_t|, for every task; and S. One tensor."""
     total = sum(updates)
-    masks = [(u.abs() > scale * (total - u).abs()).to(torch.float64)
+    masks = [(u.abs() > scale * (total - u).abs()).to(total.dtype)
              for u, scale in zip(updates, scales)]
     return masks, total
 
