@@ -1,11 +1,11 @@
-"""bench.py [--preset bench|full]: isomerge against the straightforward Python merge, whole processes.
+"""bench.py [--preset bench|full]: isomerge against the straightforward merge, whole processes.
 
 Each cell (shape, blocks, tasks, method) runs both programs alternately on the same files (warm page
 cache), isomerge --repeats times, the other --slow-repeats times. The first pair of outputs is
 compared before anything is reported: relative Frobenius difference of the merged update of every
-tensor at most 1e-3, else the benchmark stops. Where isomerge reports c directions without a
-direction of their own (null_directions: it leaves them zero, the other side fills them with whatever
-the SVD returns), a tensor may also differ by a matrix of rank c.
+tensor at most 1e-3, else the benchmark stops. Where isomerge reports that it left c directions zero
+(null_directions; the other side takes whatever the SVD returns), a tensor may also differ by a
+matrix of rank c.
 
 Writes results/bench/<name>.json and prints its table; --table FILE prints the table of an old one.
 Ratios are medians of wall time; "net" leaves out Python's start: load + merge + write as the
@@ -54,7 +54,8 @@ class Skipped(Exception):
 def run(command):
     """Wall seconds, peak memory in bytes and standard output of one process."""
     launcher = [sys.executable, "-I", "-S", HERE / "launch.py"]
-    process = subprocess.run([str(part) for part in launcher + command], stdout=subprocess.PIPE, text=True)
+    process = subprocess.run([str(part) for part in launcher + command], stdout=subprocess.PIPE,
+                             text=True)
     if process.returncode != 0:
         sys.exit(f"cannot run {' '.join(map(str, command))}")
     found = json.loads(process.stdout)
@@ -110,7 +111,7 @@ def compare(base, first, second, null_directions):
         norm = float(np.linalg.norm(files[2][name] - start))
         difference = files[1][name] - files[2][name]
         value = float(np.linalg.norm(difference)) / norm if norm > 0 else float(difference.any())
-        if not value <= TOLERANCE and null_directions > 0 and norm > 0:
+        if TOLERANCE < value < np.inf and null_directions > 0 and norm > 0:
             value, excused = beyond_rank(difference, null_directions) / norm, excused + 1
         if not value <= TOLERANCE:
             sys.exit(f"{name}: the two merged updates differ by {value:.1e}; nothing to time")
@@ -144,8 +145,8 @@ class Cell:
         return 3 + work * rates["svd_s_per_flop"] + 1.5e-9 * self.size * self.tasks
 
     def slow_memory(self):
-        """Experts as updates, base, merged; flat methods hold the updates twice and their sizes."""
-        copies = 1 if self.method in SVD_METHODS + ("average", "task_arithmetic") else 2.5
+        """Experts as updates, base, merged; flat methods hold the updates twice."""
+        copies = 2.2 if self.method in ("ties", "consensus_ta") else 1
         return (copies * self.tasks + 4) * self.size
 
     def measure(self, args, rates, deadline):
@@ -169,7 +170,8 @@ class Cell:
                     result["difference"] = compare(folder / "base.safetensors", *(
                         out for _, out in sides.values()), null_directions)
         result["isomerge"] = summary(*zip(*times["isomerge"]))
-        result["bound"] = lower_bound.bound(self.method, self.matrices, self.tasks, self.size, rates)
+        result["bound"] = lower_bound.bound(self.method, self.matrices, self.tasks, self.size,
+                                            rates)
         if own:
             result["straightforward"] = summary(*zip(*times["straightforward"]), own=own)
             net = statistics.median(sum(seconds.values()) for seconds in own)
@@ -181,7 +183,7 @@ class Cell:
         return result
 
 
-def versions(isomerge):
+def version_texts(isomerge):
     text = subprocess.run([isomerge, "--version"], capture_output=True, text=True).stdout
     commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
                             capture_output=True, text=True).stdout
@@ -204,15 +206,16 @@ def measure_all(cells, args):
         try:
             if not has_method(args.isomerge, cell.method):
                 raise Skipped("isomerge has no such method")
-            if time.monotonic() + cell.slow_seconds(rates) > deadline:
+            if time.monotonic() + 1.3 * cell.slow_seconds(rates) > deadline:
                 raise Skipped("no time left")
             results.append(cell.measure(args, rates, deadline))
             print(f"{label}: isomerge {results[-1]['isomerge']['median']:.2f} s", file=sys.stderr)
         except Skipped as reason:
             results.append(dict(about, skipped=str(reason)))
             print(f"{label}: skipped, {reason}", file=sys.stderr)
-    return {"name": args.name, "date": datetime.datetime.now().astimezone().isoformat("T", "seconds"),
-            "hardware": machine.hardware(), "versions": versions(args.isomerge),
+    now = datetime.datetime.now().astimezone().isoformat("T", "seconds")
+    return {"name": args.name, "date": now,
+            "hardware": machine.hardware(), "versions": version_texts(args.isomerge),
             "threads": args.threads, "load_before": load, "rates": rates, "cells": results}
 
 
@@ -224,9 +227,11 @@ def row(cell):
     seconds = lambda side: f"{side['median']:.2f} ({side['min']:.2f})"
     mib = lambda side: f"{side['peak_rss'] / 2**20:.0f}"
     bound = cell["bound"]["seconds"]
-    both = [seconds(slow), f"{cell['ratio']:.1f}", f"{cell['ratio_net']:.1f}"] if slow else ["-"] * 3
-    worst = [f"{cell['difference']['worst']:.0e}"] if slow else ["-"]
-    return (start + [seconds(fast)] + both + [mib(fast), mib(slow) if slow else "-"] + worst +
+    both, worst = ["-"] * 3, cell.get("note", "-")
+    if slow:
+        both = [seconds(slow), f"{cell['ratio']:.1f}", f"{cell['ratio_net']:.1f}"]
+        worst = f"{cell['difference']['worst']:.0e}"
+    return (start + [seconds(fast)] + both + [mib(fast), mib(slow) if slow else "-", worst] +
             [f"{bound:.2f}", f"{fast['median'] / bound:.1f}"])
 
 
@@ -236,11 +241,11 @@ HEAD = ["shape", "blocks", "T", "method", "isomerge s (min)", "straightforward s
 
 def table(result):
     """Markdown."""
-    hardware, rates = result["hardware"], result["rates"]
-    lines = [f"{result['name']}, {result['date']}, {result['versions']['commit']}: {hardware['cpu']}, "
-             f"{hardware['cores']} cores, {hardware['memory_gib']} GiB, {result['threads']} threads, "
-             f"load {result['load_before']:.1f} before; "
-             f"torch {result['versions']['torch']}; read {rates['read_bytes_per_s'] / 1e9:.1f} GB/s, "
+    hardware, versions, rates = result["hardware"], result["versions"], result["rates"]
+    lines = [f"{result['name']}, {result['date']}, {versions['commit']}: {hardware['cpu']}, "
+             f"{hardware['cores']} cores, {hardware['memory_gib']} GiB, "
+             f"{result['threads']} threads, load {result['load_before']:.1f} before; "
+             f"torch {versions['torch']}; read {rates['read_bytes_per_s'] / 1e9:.1f} GB/s, "
              f"GEMM {rates['gemm_flop_per_s'] / 1e9:.0f} Gflop/s", ""]
     for cells in (HEAD, ["---"] * len(HEAD), *map(row, result["cells"])):
         lines.append("| " + " | ".join(map(str, cells)) + " |")
@@ -254,15 +259,18 @@ def chosen(args):
     else:
         groups = PRESETS[args.preset]
     cells = [Cell(*group[:3], method) for group in groups for method in group[3]]
-    for cell in cells:  # their experts are made once
-        cell.most_tasks = max(c.tasks for c in cells if (c.shape, c.blocks) == (cell.shape, cell.blocks))
+    for cell in cells:  # experts are made once, as many as the largest cell needs
+        same = [c for c in cells if (c.shape, c.blocks) == (cell.shape, cell.blocks)]
+        cell.most_tasks = max(c.tasks for c in same)
     return cells
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--preset", choices=PRESETS, default="bench")
-    parser.add_argument("--shape", nargs="+", choices=clip_shapes.SHAPES, help="instead of a preset")
+    parser.add_argument("--shape", nargs="+", choices=clip_shapes.SHAPES,
+                        help="instead of a preset")
     parser.add_argument("--blocks", type=int, default=0, help="0: all of them")
     parser.add_argument("--tasks", nargs="+", type=int, default=[8])
     parser.add_argument("--method", nargs="+")

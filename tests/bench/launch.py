@@ -1,6 +1,6 @@
-"""launch.py COMMAND...: runs a program and prints JSON: wall seconds, peak memory in bytes, exit code
-and standard output. In a process of its own and with nothing imported, because a child's peak memory
-starts at the memory of the process that started it."""
+"""launch.py COMMAND...: runs a program and prints JSON: wall seconds, peak memory in bytes, exit
+code and standard output. In a process of its own that imports next to nothing, because a child's
+peak memory starts at the memory of the process that started it."""
 import json
 import os
 import sys

@@ -55,7 +55,8 @@ def iso_cts(m, n, tasks, fraction=0.8):
 
 
 FLOPS = {"iso_c": iso_c, "tsv_m": tsv_m, "iso_cts": iso_cts}
-SVDS = {"iso_c": lambda tasks: 1, "tsv_m": lambda tasks: tasks + 2, "iso_cts": lambda tasks: tasks + 3}
+SVDS = {"iso_c": lambda tasks: 1, "tsv_m": lambda tasks: tasks + 2,
+        "iso_cts": lambda tasks: tasks + 3}
 
 
 def flops(method, shapes, tasks):

@@ -1,23 +1,24 @@
-"""make_experts.py DIR --shape vit_b32 --tasks 8: a base and experts with true CLIP names and shapes.
+"""make_experts.py DIR --shape vit_b32 --tasks 8: base and experts with CLIP's names and shapes.
 
 Writes base.safetensors and expert_<t>.safetensors. Every number depends on the tensor's OpenCLIP
 name and the task alone: --names hf renames and splits the same weights, fewer tasks or blocks are a
 prefix of more. Needs the memory of a few tensors: all files grow side by side, tensor by tensor.
 
-Updates look like those of the trained experts of models/mini/vit. D_t = X_t diag(s) Y_t + noise with
-Gaussian X_t [m, r], Y_t [r, n], column scales s_i = (1 + i / (0.2 r))^-1.7 and noise of a tenth of the
-norm; 75 % of the variance of the factor on the short side and 5 % of the other one are the same in
-all tasks: task matrices share much of one singular space and little of the other. Medians over
-blocks and tasks of sigma(x r) / sigma_1, for [384, 128], T = 8 (trained: attn.in_proj_weight):
+Updates look like those of the trained experts of models/mini/vit. D_t = X_t diag(s) Y_t + noise
+with Gaussian X_t [m, r], Y_t [r, n], column scales s_i = (1 + i / (0.2 r))^-1.7 and noise of a tenth
+of the norm; 75 % of the variance of the factor on the short side and 5 % of the other one are the
+same in all tasks: task matrices share much of one singular space and little of the other. Medians
+over blocks and tasks of sigma(x r) / sigma_1, [384, 128], T = 8 (trained: attn.in_proj_weight):
                  x = 0.05   0.1   0.25    0.5   0.75    0.9      1
   one task, trained  0.65  0.45   0.19   0.08   0.04   0.03  0.020
   one task, here     0.64  0.46   0.20   0.08   0.04   0.02  0.017
   sum, trained       0.70  0.51   0.24   0.12   0.07   0.05  0.035
   sum, here          0.67  0.48   0.25   0.15   0.09   0.07  0.048
-Square matrices ([128, 128], attn.out_proj.weight) fall to nothing at x = 1, trained and here, over 0.41 and
-0.46 (x = 0.1), 0.038 and 0.065 (0.5), 0.005 and 0.008 (0.9). The r/T leading directions of two tasks, overlap
-|V_i^T V_j|_F^2 T / r: on the short side 0.47-0.70 trained and 0.54 here, on the long one 0.04-0.18 and
-0.04. Cosine of two updates: 0.01-0.05 and 0.04. An update has 5 % of the norm of its weights, as there.
+Square matrices ([128, 128], attn.out_proj.weight) fall to nothing at x = 1, trained and here, over
+0.41 and 0.46 (x = 0.1), 0.038 and 0.065 (0.5), 0.005 and 0.008 (0.9). Overlap of the r/T leading
+directions of two tasks, |V_i^T V_j|_F^2 T / r, of [384, 128] and [512, 128]: on the short side
+0.47-0.70 trained and 0.54 here, on the long one 0.04-0.18 and 0.04. Cosine of two updates: 0.01-0.05
+and 0.04. An update has 5 % of the norm of its weights, as there.
 """
 import argparse
 import contextlib
@@ -114,7 +115,8 @@ def write(folder, shape, tasks, blocks=0, names="openclip", text=False, dtype="f
     folder.mkdir(parents=True, exist_ok=True)
     trained = clip_shapes.visual(shape, blocks, names)
     frozen = clip_shapes.text(shape, names) if text else []
-    paths = [folder / "base.safetensors"] + [folder / f"expert_{t}.safetensors" for t in range(tasks)]
+    paths = [folder / "base.safetensors",
+             *(folder / f"expert_{t}.safetensors" for t in range(tasks))]
     with contextlib.ExitStack() as stack:
         start, *experts = [stack.enter_context(container.create(p, entries(trained + frozen, kind)))
                            for p in paths]
@@ -135,13 +137,14 @@ def write(folder, shape, tasks, blocks=0, names="openclip", text=False, dtype="f
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--shape", choices=clip_shapes.SHAPES, default="vit_b32")
     parser.add_argument("--tasks", type=int, default=8)
     parser.add_argument("--blocks", type=int, default=0, help="0: all of them")
     parser.add_argument("--names", choices=("openclip", "hf"), default="openclip")
-    parser.add_argument("--text", action="store_true", help="what is left of the text side, untouched")
+    parser.add_argument("--text", action="store_true", help="with what is left of the text side")
     parser.add_argument("--dtype", choices=KINDS, default="fp32")
     args = parser.parse_args()
     write(args.folder, args.shape, args.tasks, args.blocks, args.names, args.text, args.dtype)

@@ -2,10 +2,10 @@
 their formulas read, the yardstick of bench.py.
 
 Base and experts are loaded as a whole, the updates are formed in float32 and every matrix goes
-through torch.linalg.svd(full_matrices=False), as often as spec'd: TSV-M T + 2, Iso-C 1, Iso-CTS T + 3
-times (two of them for polar factors). To be fair it does no needless work: files are read in one
-piece, updates replace the experts, updates that are zero (what is left of CLIP's text side) are
-skipped. Prints JSON: seconds of load, merge and write, and the peak memory.
+through torch.linalg.svd(full_matrices=False) as often as the formulas say: TSV-M T + 2, Iso-C 1,
+Iso-CTS T + 3 times (two of them for polar factors). To be fair it does no needless work: files are
+read in one piece, updates replace the experts, updates that are zero (what is left of CLIP's text
+side) are skipped. Prints JSON: seconds of load, merge and write, and the peak memory.
 """
 import argparse
 import json
@@ -100,15 +100,21 @@ def ties(updates, keep=0.2):
             vector.mul_(size >= size.kthvalue(rank).values)
     sign = torch.sign(vectors.sum(0))
     sign[sign == 0] = -1.0 if sign.sum() < 0 else 1.0
-    kept = torch.where(sign > 0, vectors > 0, vectors < 0)
-    return unflatten((vectors * kept).sum(0) / kept.sum(0).clamp(min=1), updates[0])
+    total, count = torch.zeros(d), torch.zeros(d)
+    for vector in vectors:
+        kept = torch.where(sign > 0, vector > 0, vector < 0)
+        total += vector * kept
+        count += kept
+    return unflatten(total / count.clamp(min=1), updates[0])
 
 
 def consensus_ta(updates, scale=0.4, least=2):
     vectors = flat_vectors(updates)
     total = vectors.sum(0)
-    masks = vectors.abs() > scale * (total - vectors).abs()
-    return unflatten(total * (masks.sum(0) >= least), updates[0])
+    count = torch.zeros(len(total))
+    for vector in vectors:
+        count += vector.abs() > scale * (total - vector).abs()
+    return unflatten(total * (count >= least), updates[0])
 
 
 def mean(parts):
@@ -125,7 +131,8 @@ def merge(method, updates):
 
 def read(path):
     """Name -> float32 tensor."""
-    return {name: torch.from_numpy(np.asarray(x)).float() for name, x in container.load(path)[0].items()}
+    tensors = container.load(path)[0]
+    return {name: torch.from_numpy(np.asarray(x)).float() for name, x in tensors.items()}
 
 
 def kind_of(path):
@@ -136,7 +143,8 @@ def kind_of(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--method", choices=ALPHA, required=True)
     parser.add_argument("--base", required=True)
     parser.add_argument("--expert", action="append", required=True, help="TASK=FILE")
@@ -159,7 +167,8 @@ def main():
     times.append(time.perf_counter())
     container.save(args.out, {name: x.numpy() for name, x in base.items()}, kind=kind_of(args.base))
     times.append(time.perf_counter())
-    seconds = {name: round(b - a, 4) for name, a, b in zip(("load", "merge", "write"), times, times[1:])}
+    seconds = {name: round(times[i + 1] - times[i], 4)
+               for i, name in enumerate(("load", "merge", "write"))}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps({"method": args.method, "seconds": seconds, "peak_rss": peak}))
 

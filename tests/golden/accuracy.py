@@ -1,25 +1,25 @@
 """accuracy.py: every merged update of isomerge against the float64 reference, at true shapes.
 
-Parts: CLIP shapes with --only names like b32-T8 (models b32, b16, b32hf, b16hf; T = 1, 2, 8, 14, 20),
-and special suites of small tensors (--list). Experts are those of tests/bench/make_experts.py, with
-the spectra of trained ones, on a grid where float32 adds exactly; files only, --update-only. Matrix
-methods leave out all but one matrix of each distinct shape (b16 and the HuggingFace names hold the
-same weights as b32: there only what is new).
+Parts: CLIP shapes with names like b32-T8 (models b32, b16, b32hf, b16hf; T = 1, 2, 8, 14, 20), and
+special suites of small tensors (--list). Experts are those of tests/bench/make_experts.py, with the
+spectra of trained ones, on a grid where float32 adds exactly; files only, --update-only. Matrix
+methods leave out all but one matrix of each distinct shape (b16 and the HuggingFace names hold much
+the same weights as b32: there only what is new).
 
-Columns: relative Frobenius error, each the worst of all tensors of the part (a tensor that fails gets
-a line of its own), of
+Columns: relative Frobenius error, each the worst of all tensors of the part (a tensor that fails
+gets a line of its own), of
   fp32      isomerge
   full SVD  the reference's own formulas in float32, one thin SVD each: the straightforward route
   fp64      isomerge --precision fp64
-Bars, for every tensor: fp32 <= 1e-4 and not above the full SVD's error by more than 5e-7; fp64 <= 1e-10.
+Bars, for every tensor: fp32 <= 1e-4 and not above the full SVD's error by more than 5e-7; fp64
+<= 1e-10.
 Where a singular value lies within a factor 4 of the tolerance of the rank rule, float32 may cut a
 direction that float64 keeps: such tensors ("near a cut") have to pass in fp64 only.
-Suites "equal" tie every singular value, so that leading directions are anybody's choice: compared is
-how far the result is from what any choice gives, a multiple of an isometry restricted to a subspace.
+Suites "equal" tie every singular value, so that leading directions are anybody's choice: compared
+is how far the result is from what any choice gives, a multiple of an isometry on a subspace.
 """
 import argparse
 import collections
-import fnmatch
 import math
 import os
 import pathlib
@@ -41,18 +41,19 @@ import make_experts
 import reference
 
 BARS, FLOOR, NEAR = {"fp32": 1e-4, "fp64": 1e-10}, 5e-7, 4.0
-METHODS = ("average", "task_arithmetic", "ties", "dare_ties", "consensus_ta", "tsv_m", "iso_c", "iso_cts")
+METHODS = ("average", "task_arithmetic", "ties", "dare_ties", "consensus_ta", "tsv_m", "iso_c",
+           "iso_cts")
 OPTIONS = {"dare_ties": {"drop": 0.5}}  # 1 / (1 - 0.5) is exact, as everything element-wise is here
 MODELS = {  # model -> shape, names, matrices for the matrix methods
-    "b32": ("vit_b32", "openclip", ("*visual.positional_embedding", "*visual.proj", "*.resblocks.0.*")),
+    "b32": ("vit_b32", "openclip", ("*visual.positional_embedding", "*visual.proj", "*blocks.0.*")),
     "b16": ("vit_b16", "openclip", ("*visual.positional_embedding", "*.1.attn.out_proj.weight")),
     "b32hf": ("vit_b32", "hf", ("*position_embedding.weight", "*.1.self_attn.q_proj.weight")),
     "b16hf": ("vit_b16", "hf", ("*position_embedding.weight", "*.1.self_attn.v_proj.weight"))}
 TASKS, BLOCKS = (1, 2, 8, 14, 20), 2
 SMALL = {"square.weight": (96, 96), "tall.weight": (192, 64), "wide.weight": (64, 192),
          "text_projection": (32, 48), "attn.bias": (96,), "conv.weight": (8, 3, 4, 4)}
-FEW = {"wide.weight": (5, 64), "tall.weight": (64, 5), "square.weight": (12, 12), "row.weight": (1, 40),
-       "column.weight": (40, 1), "one.weight": (1, 1), "attn.bias": (12,)}
+FEW = {"wide.weight": (5, 64), "tall.weight": (64, 5), "square.weight": (12, 12),
+       "row.weight": (1, 40), "column.weight": (40, 1), "one.weight": (1, 1), "attn.bias": (12,)}
 LONG = {"wide.weight": (16, 8192), "tall.weight": (8192, 16), "row.weight": (1, 5000),
         "attn.bias": (5000,)}
 
@@ -71,9 +72,14 @@ def with_holes(name, t, update):
     return np.zeros_like(update) if frozen else update
 
 
+def grid_base(shapes):
+    return {name: formula.base({"name": name, "kind": "", "shape": shape})
+            for name, shape in shapes.items()}
+
+
 def low_rank(tasks):
     ranks = {"one.weight": (96, 96, 1), "three.weight": (128, 64, 3), "dozen.weight": (64, 128, 12)}
-    base = {name: formula.base({"name": name, "kind": "rank", "shape": x[:2]}) for name, x in ranks.items()}
+    base = grid_base({name: x[:2] for name, x in ranks.items()})
     experts = [{name: base[name] + formula.low_rank(name, x[:2], t, x[2]).astype(np.float32)
                 for name, x in ranks.items()} for t in range(tasks)]
     return base, experts
@@ -86,8 +92,9 @@ def hadamard(n):
 def equal(tasks):
     """All tasks the same multiple of a matrix with one singular value."""
     h = (hadamard(64) * 2.0**-9).astype(np.float32)
-    updates = {"square.weight": h, "tall.weight": np.vstack([h, h]), "wide.weight": np.hstack([h, h])}
-    base = {name: formula.base({"name": name, "kind": "", "shape": x.shape}) for name, x in updates.items()}
+    updates = {"square.weight": h, "tall.weight": np.vstack([h, h]),
+               "wide.weight": np.hstack([h, h])}
+    base = grid_base({name: x.shape for name, x in updates.items()})
     return base, [{name: base[name] + x for name, x in updates.items()} for _ in range(tasks)]
 
 
@@ -145,8 +152,8 @@ class Models:
 def isomerge(args, part, method, precision, exclude):
     """Merged updates, name -> array."""
     out = part.base.parent / "merged.safetensors"
-    command = [args.isomerge, "merge", "--quiet", "--update-only", "--method", method, "--precision",
-               precision, "--threads", args.threads, "--base", part.base, "--out", out]
+    command = [args.isomerge, "merge", "--quiet", "--update-only", "--threads", args.threads,
+               "--method", method, "--precision", precision, "--base", part.base, "--out", out]
     for t, path in enumerate(part.experts):
         command += ["--expert", f"task{t}={path}"]
     for name, value in OPTIONS.get(method, {}).items():
@@ -200,13 +207,14 @@ def load(path, dtype):
 def both_routes(part, method, exclude):
     """Name -> (exact, full SVD in float32, near a cut)."""
     if method in reference.GLOBAL_METHODS:
-        exact, plain = (whole_models(part, method, dtype) for dtype in (torch.float64, torch.float32))
+        exact, plain = (whole_models(part, method, x) for x in (torch.float64, torch.float32))
         return {name: (x, plain[name], False) for name, x in exact.items()}
     files, found = [container.load(path)[0] for path in (part.base, *part.experts)], {}
     for name in files[0]:
         if name in exclude:
             continue
-        base, *experts = [torch.from_numpy(np.array(file[name], dtype=np.float64)) for file in files]
+        arrays = [np.array(file[name], dtype=np.float64) for file in files]
+        base, *experts = map(torch.from_numpy, arrays)
         updates = [expert - base for expert in experts]
         with Cuts() as cuts:
             exact = reference_of(method, name, updates)
@@ -216,8 +224,8 @@ def both_routes(part, method, exclude):
 
 
 def off_isometry(merged, exact, name):
-    """How far a merged update of an "equal" suite is from scale * Q P with the suite's isometry Q and
-    an orthogonal projection P; scale: the largest singular value of the reference."""
+    """How far a merged update of an "equal" suite is from scale * Q P with the suite's isometry Q
+    and an orthogonal projection P; scale: the largest singular value of the reference."""
     scale = np.linalg.norm(exact, 2)
     q = equal(1)
     q = q[1][0][name].astype(np.float64) - q[0][name]
@@ -269,23 +277,28 @@ def check(args, part, method):
     merged = {precision: isomerge(args, part, method, precision, exclude) for precision in BARS}
     rows = []
     for name, (exact, plain, near) in both_routes(part, method, exclude).items():
-        fp32, fp64 = (error(part, method, name, merged[p].get(name, np.empty(0)), exact) for p in BARS)
+        fp32, fp64 = (error(part, method, name, merged[precision].get(name, np.empty(0)), exact)
+                      for precision in BARS)
         full = error(part, method, name, plain, exact)
         rows.append((verdict(fp32, full, fp64, near), fp32, full, fp64, name))
     failures = [row for row in rows if row[0].startswith("FAILED")]
     near = sum(row[0] == "near a cut" for row in rows)
     counted = [row for row in rows if row[0] != "near a cut"] or rows
     worst = [max(row[i] for row in counted) for i in (1, 2)] + [max(row[3] for row in rows)]
-    note = f"{len(failures)} FAILED" if failures else "passed" + (f", {near} near a cut" if near else "")
-    print(line([part.name, method, *(f"{x:.1e}" for x in worst), note, f"{len(rows)} tensors"]), flush=True)
+    note = f"{len(failures)} FAILED" if failures else "passed"
+    note += f", {near} near a cut" if near else ""
+    texts = [f"{x:.1e}" for x in worst]
+    print(line([part.name, method, *texts, note, f"{len(rows)} tensors"]), flush=True)
     for row in rows if args.verbose else failures:
         print(line(["", "", *(f"{x:.1e}" for x in row[1:4]), row[0], row[4]]), flush=True)
     return len(failures)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--only", nargs="+", metavar="PART", help="names or globs, b32-T8 or 'few-*'")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="PART", default=["*"],
+                        help="names or globs, b32-T8 or 'few-*'")
     parser.add_argument("--method", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--isomerge", default=ROOT / "build" / "isomerge")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -294,7 +307,7 @@ def main():
     args = parser.parse_args()
     if args.list:
         return print("\n".join(PARTS))
-    parts = [p for p in PARTS if not args.only or any(fnmatch.fnmatch(p, glob) for glob in args.only)]
+    parts = [part for part in PARTS if reference.matches(part, args.only)]
     if not parts:
         sys.exit(f"no such part; there are {' '.join(PARTS)}")
     torch.set_num_threads(args.threads)
@@ -305,7 +318,8 @@ def main():
     print(line(["part", "method", "fp32", "full SVD", "fp64", "verdict", ""]))
     with tempfile.TemporaryDirectory() as folder:
         models = Models(pathlib.Path(folder), [p for p in parts if p not in SUITES])
-        failures = sum(check(args, part, method) for part in map(models.part, parts) for method in has)
+        failures = sum(check(args, part, method)
+                       for part in map(models.part, parts) for method in has)
     print(f"{failures} failures")
     sys.exit(int(failures > 0))
 

@@ -11,14 +11,16 @@ Tensor = collections.namedtuple("Tensor", "name shape pieces")
 Shape = collections.namedtuple("Shape", "width blocks patch tokens proj")
 SHAPES = {"vit_b32": Shape(768, 12, 32, 50, 512), "vit_b16": Shape(768, 12, 16, 197, 512),
           "vit_l14": Shape(1024, 24, 14, 257, 768)}
-HF = {"class_embedding": "embeddings.class_embedding", "conv1.weight": "embeddings.patch_embedding.weight",
+HF = {"class_embedding": "embeddings.class_embedding",
+      "conv1.weight": "embeddings.patch_embedding.weight",
       "positional_embedding": "embeddings.position_embedding.weight", "ln_pre": "pre_layrnorm",
       "ln_post": "post_layernorm"}
 HF_BLOCK = {"attn.out_proj": "self_attn.out_proj", "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2",
             "ln_1": "layer_norm1", "ln_2": "layer_norm2"}
 TEXT_HF = {"token_embedding.weight": "text_model.embeddings.token_embedding.weight",
            "positional_embedding": "text_model.embeddings.position_embedding.weight",
-           "text_projection": "text_projection.weight", "ln_final.weight": "text_model.final_layer_norm.weight",
+           "text_projection": "text_projection.weight",
+           "ln_final.weight": "text_model.final_layer_norm.weight",
            "ln_final.bias": "text_model.final_layer_norm.bias", "logit_scale": "logit_scale"}
 
 
@@ -70,7 +72,8 @@ def visual(shape, blocks=0, names="openclip"):
         listed += [(index, name, x) for name, x in block(SHAPES[shape].width).items()]
     tensors = []
     for index, name, x in listed:
-        full = "model.visual." + (name if index is None else f"transformer.resblocks.{index}.{name}")
+        prefix = "" if index is None else f"transformer.resblocks.{index}."
+        full = f"model.visual.{prefix}{name}"
         pieces = hf_pieces(name, x, index) if names == "hf" else [(full, 0, x[0])]
         tensors.append(Tensor(full, x, pieces))
     return [tensor for tensor in tensors if tensor.pieces]

@@ -21,7 +21,8 @@ def create(path, entries, metadata=None):
     header, offset = {"__metadata__": metadata or {}}, 0
     for name, (kind, shape) in entries.items():
         size = math.prod(shape) * TYPES[kind].itemsize
-        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + size]}
+        header[name] = {"dtype": kind, "shape": list(shape),
+                        "data_offsets": [offset, offset + size]}
         offset += size
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)

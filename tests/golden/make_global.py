@@ -47,7 +47,8 @@ def update(case, tensor, task):
 def base(case, tensor):
     if tensor["kind"] == "ids":
         return np.arange(math.prod(tensor["shape"])).reshape(tensor["shape"])
-    x = 0.5 * formula.uniform(f"{case}/{tensor['name']}", formula.BASE, 0, math.prod(tensor["shape"]))
+    count = math.prod(tensor["shape"])
+    x = 0.5 * formula.uniform(f"{case}/{tensor['name']}", formula.BASE, 0, count)
     return formula.on_grid(x, 10).astype(np.float32).reshape(tensor["shape"])
 
 
@@ -119,11 +120,13 @@ def generate(case, tensors, kept):
 def main():
     found, kept = json.loads((formula.FOLDER / "global_cases.json").read_text()), {}
     for case in found["cases"]:
-        tensors = [{"name": t[0], "kind": t[1], "shape": t[2:]} for t in found["models"][case["model"]]]
+        tensors = [{"name": t[0], "kind": t[1], "shape": t[2:]}
+                   for t in found["models"][case["model"]]]
         generate(case, tensors, kept)
     for key in found["random"]:
         kept[f"random/{key}"] = reference.uniform(key, 16).numpy()
-    container.save(formula.FOLDER / "global.safetensors", kept, {"format": FORMAT, "command": COMMAND})
+    metadata = {"format": FORMAT, "command": COMMAND}
+    container.save(formula.FOLDER / "global.safetensors", kept, metadata)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Independent float64 reference of isomerge's merge methods: full thin SVDs, no cleverness.
+"""Independent float64 reference of isomerge's merge methods: full thin SVDs, no cleverness. Given
+float32 updates, the same functions are the plain full-SVD route that accuracy.py compares with.
 
 Sources: Marczak et al., ICML 2025, arXiv 2502.04959, Algorithms 1 and 2 (iso_c, iso_cts); Gargiulo
 et al., CVPR 2025 (tsv_m); rank budgets as in the public code of the former. Notation: D_t [m, n] is
@@ -6,7 +7,7 @@ the update of task t (expert minus base), r = min(m, n), S = sum_t D_t, T the nu
 
 Rank deficiency. The singular vectors of a zero singular value are arbitrary, so such a direction
 contributes zero instead of whatever a driver returns. tol = sqrt(r) * 2^-23, with the r of the task
-matrix, in every precision and for stacks too (on float32 updates all of this is the plain full-SVD route). A direction is cut if
+matrix, in every precision and for stacks too. A direction is cut if
   - iso_c, and the common part of iso_cts:   sigma_i(S)   <= tol * sigma_1(S)
   - column i of task t in tsv_m:             sigma_i(D_t) <= tol * sigma_1(D_t)
   - column i of task t's residual, iso_cts:  sigma_i(R_t) <= tol * max(sigma_1(D_t), sigma_1(S))
