@@ -145,7 +145,7 @@ at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const Orthono
   const at::Tensor& last = is_wide ? v.root : u.root;
   const auto c = static_cast<double>(s.numel());
   const at::ScalarType used =
-      last.defined() ? at::promote_types(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
+      last.defined() ? c10::promoteTypes(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
                      : dtype;
   const at::Tensor product =
       is_wide ? at::matmul(at::matmul(left, middle).to(used), right.to(used))
