@@ -1,8 +1,10 @@
 // factor/factors.h -- what methods ask of the T updates of one matrix: their sum, and the
-// factorisations of the sum, of each task and of each task's residual.
+// factorisations of the sum, of each task and of each task's residual, from the factor cache where
+// they are there.
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -14,20 +16,27 @@
 
 namespace isomerge {
 
+class FactorCache;
+
+// Where factors may be found, and what identifies the updates they belong to.
+struct FactorSource {
+  FactorCache* cache = nullptr;           // none: everything is computed
+  std::vector<std::string> update_keys = {};  // T, hashes of what each update was formed from
+};
+
 // T matrices [m, n] of one weight, r = min(m, n). fp32 updates are factorised by Route::kGram, fp64
-// updates by Route::kLapack, the reference. Every factor is fp64. Thread-compatible.
+// updates by Route::kLapack, the reference, which uses no cache. Every factor is fp64.
 class Factors {
  public:
   // Not explicit: whoever has updates may pass them. Throws Error(kInput) unless they are T >= 1
   // finite matrices of one shape and dtype.
-  Factors(std::vector<Update> updates);
+  Factors(std::vector<Update> updates, FactorSource source = {});
   Factors(std::initializer_list<Update> updates) : Factors(std::vector<Update>(updates)) {}
 
   int64_t tasks() const { return static_cast<int64_t>(updates_.size()); }
   int64_t rank() const { return rank_; }  // r
   at::ScalarType dtype() const { return update(0).scalar_type(); }  // of the updates
   Route route() const { return route_; }
-  const std::vector<Update>& updates() const { return updates_; }
   const at::Tensor& update(int64_t t) const { return updates_[static_cast<size_t>(t)].dense(); }
 
   // The same updates by LAPACK in fp64, whatever their dtype. They are shared, not copied.
@@ -45,15 +54,43 @@ class Factors {
   // The k leading triplets of D_t.
   Svd triplets(int64_t t, int64_t k) const;
 
-  // The s leading triplets of D_t outside `space`, the left space of the leading triplets of the
-  // sum that `eigen` describes.
-  Svd residual_triplets(int64_t t, const LeftSpace& space, const SymmetricEigen& eigen,
-                        int64_t s) const;
-
  private:
+  friend class Residuals;
+
+  // The factors under a key, or computed and stored; without a cache just computed.
+  template <typename Usable, typename Compute>
+  Weights cached(const std::string& key, const Usable& is_usable, const Compute& compute) const;
+  std::string sum_key() const;
+
   std::vector<Update> updates_;
+  FactorSource source_;
   int64_t rank_ = 0;
   Route route_ = Route::kGram;
+};
+
+// What every task has outside the common left space of the sum's leading triplets, by kGram. With a
+// cache, what it keeps serves every common space of r / 2 and more dimensions.
+class Residuals {
+ public:
+  // sum, eigen, space: as Factors::sum(), sum_eigen() and leading_space() gave them; all must
+  // outlive this object.
+  Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,
+            const LeftSpace& space);
+
+  // The s leading triplets of D_t - U_c U_c^T D_t.
+  Svd triplets(int64_t t, int64_t s) const;
+
+ private:
+  at::Tensor gram(int64_t t, const at::Tensor& d) const;
+  Weights kept_parts(const at::Tensor& d) const;
+
+  const Factors& factors_;
+  const SymmetricEigen& eigen_;
+  const LeftSpace& space_;
+  int64_t common_;          // dimensions of the space
+  int64_t kept_from_ = 0;   // first direction that the cache keeps
+  bool is_cached_ = false;
+  at::Tensor left_;         // m > n and cached: all left singular vectors of the sum [m, r]
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

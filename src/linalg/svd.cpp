@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "linalg/eigen.h"
 
 namespace isomerge {
 namespace {
@@ -21,6 +20,11 @@ Error no_convergence(const at::Tensor& a) {
   return {Fault::kInternal,
           fmt::format("the SVD of a [{}, {}] matrix did not converge; try --precision fp64",
                       a.size(0), a.size(1))};
+}
+
+// Short side first, fp64.
+at::Tensor rows_of(const at::Tensor& a) {
+  return (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble).contiguous();
 }
 
 Svd lapack_triplets(const at::Tensor& a, int64_t k) {
@@ -54,20 +58,21 @@ Svd thin_svd(const at::Tensor& a) {
 
 Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {
   if (route == Route::kLapack) return lapack_triplets(a, k);
-  const bool is_wide = a.size(0) <= a.size(1);
-  const at::Tensor rows = (is_wide ? a : a.t()).to(at::kDouble);
+  const at::Tensor rows = rows_of(a);
   const SymmetricEigen eigen = leading_eigenpairs(gram_of_rows(rows), k);
-  if (!eigen.is_sound) {
-    Svd svd = lapack_triplets(a, k);
-    svd.fallbacks = 1;
-    return svd;
-  }
-  // sigma as the norm of a^T u: for small values more exact than the root of the eigenvalue.
-  const at::Tensor product = at::matmul(eigen.vectors.t(), rows);  // [k, long side]
+  if (eigen.is_sound) return triplets_of(a, eigen);
+  Svd svd = lapack_triplets(a, k);
+  svd.fallbacks = 1;
+  return svd;
+}
+
+Svd triplets_of(const at::Tensor& a, const SymmetricEigen& eigen) {
+  constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN
+  const at::Tensor product = at::matmul(eigen.vectors.t(), rows_of(a));  // [k, long side]
   const at::Tensor s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
-  const at::Tensor long_side = product.div(s.clamp_min(1e-300).unsqueeze(1));
-  Svd svd = is_wide ? Svd{eigen.vectors, s, long_side}
-                    : Svd{long_side.t(), s, eigen.vectors.t()};
+  const at::Tensor others = product.div(s.clamp_min(kTiny).unsqueeze(1));
+  Svd svd = a.size(0) <= a.size(1) ? Svd{eigen.vectors, s, others}
+                                   : Svd{others.t(), s, eigen.vectors.t()};
   svd.next = std::sqrt(std::max(eigen.next, 0.0));
   return svd;
 }

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -44,11 +45,21 @@ auto with_name(const std::string& name, const Work& work) {
   }
 }
 
-Factors factors_on(std::vector<Update> updates, c10::Device device) {
+// What an update was formed from: the base's bytes and the expert's.
+FactorSource source_of(FactorCache* cache, const std::vector<std::string>& hashes) {
+  FactorSource source{cache, {}};
+  for (size_t t = 1; cache != nullptr && t < hashes.size(); ++t) {
+    source.update_keys.push_back(Hasher().update(hashes[0]).update(hashes[t]).digest());
+  }
+  return source;
+}
+
+Factors factors_on(std::vector<Update> updates, FactorSource source, c10::Device device) {
   if (!device.is_cpu()) {
     for (Update& update : updates) update = Update(update.dense().to(device));
+    source = {};  // stored factors live on the CPU
   }
-  return Factors(std::move(updates));
+  return Factors(std::move(updates), std::move(source));
 }
 
 Block block_of(const Updates& updates, const Piece& piece, std::vector<Update> loaded) {
@@ -159,7 +170,8 @@ class Executor {
     if (piece.role == Role::kExcluded || !out.has_update) {
       out.update = at::zeros_like(out.base);
     } else if (is_for_matrix_rule(piece, rules_)) {
-      Merged merged = rules_.matrix(factors_on(std::move(loaded.updates), settings_.device));
+      Merged merged = rules_.matrix(factors_on(
+          std::move(loaded.updates), source_of(settings_.cache, out.hashes), settings_.device));
       out.update = merged.update.to(c10::kCPU);
       out.findings = merged.findings;
     } else {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "checkpoint/tensor_info.h"
+#include "factor/factor_cache.h"
 #include "merge/merge_summary.h"
 #include "merge/pieces.h"
 #include "merge/rule.h"
@@ -24,6 +25,7 @@ struct MergeSettings {
   at::ScalarType dtype = at::kFloat;  // of the computation
   int threads = 1;                    // pieces at once; one thread computes one piece
   c10::Device device = c10::Device(c10::kCPU);  // of the matrix rules
+  FactorCache* cache = nullptr;  // of matrix rules; may be shared by threads
   uint64_t max_memory = 0;  // resident memory of the whole process, in bytes; 0: no bound
 };
 

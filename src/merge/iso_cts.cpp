@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -23,6 +24,7 @@ struct Common {
   double sigma_1 = 0.0;        // of the sum
   LeftSpace left;
   SymmetricEigen eigen;  // kGram only
+  bool by_lapack = false;
   Findings findings = {};
 };
 
@@ -31,14 +33,14 @@ Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
   const int64_t r = factors.rank();
   Common common;
   if (factors.route() == Route::kGram) common.eigen = factors.sum_eigen(sum);
-  const bool by_lapack = factors.route() == Route::kLapack || !common.eigen.is_sound;
-  const Svd all = by_lapack ? thin_svd(sum) : Svd{};
-  const at::Tensor s = by_lapack ? all.s : common.eigen.values.clamp_min(0).sqrt();
+  common.by_lapack = factors.route() == Route::kLapack || !common.eigen.is_sound;
+  const Svd all = common.by_lapack ? thin_svd(sum) : Svd{};
+  const at::Tensor s = common.by_lapack ? all.s : common.eigen.values.clamp_min(0).sqrt();
   common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
   common.sigma_1 = s[0].item<double>();
   const Rank rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
   const int64_t kept = null_space == NullSpace::kFill ? k : rank.kept;
-  if (by_lapack) {
+  if (common.by_lapack) {
     common.triplets = all.leading(kept);
     common.left.u = all.u.narrow(1, 0, kept);
   } else {
@@ -53,10 +55,7 @@ Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
   return common;
 }
 
-Svd task_triplets(const Factors& factors, int64_t t, const Common& common, int64_t s) {
-  if (factors.route() == Route::kGram) {
-    return factors.residual_triplets(t, common.left, common.eigen, s);
-  }
+Svd lapack_residual(const Factors& factors, int64_t t, const Common& common, int64_t s) {
   const at::Tensor d = factors.update(t).to(at::kDouble);
   return leading_triplets(d.sub(at::matmul(common.left.u, at::matmul(common.left.u.t(), d))), s,
                           Route::kLapack);
@@ -100,8 +99,11 @@ Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options) {
   BasisStack stack(factors.route(), options.null_space);
   stack.append(common.triplets, 0.0);
   double total = common.sum_of_values;
+  std::optional<Residuals> residuals;
+  if (!common.by_lapack) residuals.emplace(factors, sum, common.eigen, common.left);
   for (int64_t t = 0; t < factors.tasks(); ++t) {
-    const Svd task = task_triplets(factors, t, common, budget.per_task);
+    const Svd task = residuals ? residuals->triplets(t, budget.per_task)
+                               : lapack_residual(factors, t, common, budget.per_task);
     stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1));
     merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
     total += task.s.sum().item<double>();

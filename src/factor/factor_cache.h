@@ -1,0 +1,45 @@
+// factor/factor_cache.h -- factors on disk, found again by what they were computed from.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "checkpoint/tensor_info.h"
+
+namespace isomerge {
+
+// A folder of safetensors files named by the hash of what defines their content: the kind of factor
+// and the bytes of the tensors it was computed from. Thread-safe; several processes may share it,
+// since a file appears at once and whole, and equal names mean equal content.
+class FactorCache {
+ public:
+  // Creates the folder. Throws Error(kInput) if it cannot be written to.
+  explicit FactorCache(std::filesystem::path folder);
+
+  // The factors stored under `key`, or nothing. Every read is checked against the checksum in the
+  // file; a damaged one is reported, removed, and counts as missing.
+  std::optional<Weights> find(const std::string& key);
+
+  // Stores factors, replacing what was there. A disk that is full loses the entry, not the merge:
+  // the first failure is a warning, after which nothing more is stored.
+  void put(const std::string& key, const Weights& factors);
+
+  struct Counts {
+    int64_t reused = 0, computed = 0, damaged = 0;
+    uint64_t bytes_read = 0, bytes_written = 0;
+  };
+  Counts counts() const;
+
+ private:
+  std::filesystem::path file_of(const std::string& key) const;
+
+  std::filesystem::path folder_;
+  std::atomic<int64_t> reused_{0}, computed_{0}, damaged_{0};
+  std::atomic<uint64_t> bytes_read_{0}, bytes_written_{0};
+  std::atomic<bool> is_full_{false};
+};
+
+}  // namespace isomerge
