@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+
 namespace isomerge {
 namespace {
 
@@ -105,6 +107,22 @@ std::string human_bytes(uint64_t bytes) {
     unit = next;
   }
   return fmt::format("{:.1f} {}", value, unit);
+}
+
+uint64_t parse_bytes(std::string_view text) {
+  static const std::vector<std::pair<std::string, double>> kUnits = {
+      {"", 1.0},    {"b", 1.0},      {"kb", 1e3},     {"mb", 1e6},     {"gb", 1e9},
+      {"tb", 1e12}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}};
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  const size_t unit_at = std::min(text.find_first_not_of(' ', digits), text.size());
+  const auto number = parse_number(text.substr(0, digits));
+  for (const auto& [unit, factor] : kUnits) {
+    if (!number || lower(text.substr(unit_at)) != unit) continue;
+    if (*number * factor < 0x1p63) return static_cast<uint64_t>(*number * factor);
+    throw input_error(fmt::format("\"{}\" is more than any file can hold", text));
+  }
+  throw input_error(fmt::format(
+      "expected a size like 5GiB (B, KB, MB, GB, TB, KiB, MiB, GiB, TiB), got \"{}\"", text));
 }
 
 std::string human_seconds(double seconds) {

@@ -30,6 +30,11 @@ std::string with_commas(uint64_t number);
 // Bytes with a binary unit: "512 B", "1.5 KiB", "2.0 GiB".
 std::string human_bytes(uint64_t bytes);
 
+// The reverse, as typed: "5GiB", "1.5 GB", "4096", "512B"; KB, MB, GB, TB are powers of 1000, KiB,
+// MiB, GiB, TiB of 1024, case does not matter. Throws Error(kInput) that lists the units on
+// anything else, a negative number and more than 2^63 bytes; fractions of a byte are dropped.
+uint64_t parse_bytes(std::string_view text);
+
 // Seconds as a person says them: "0.42 s", "12 s", "3 min 05 s", "2 h 10 min".
 std::string human_seconds(double seconds);
 
