@@ -83,6 +83,28 @@ bool glob_matches(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
+bool is_utf8(std::string_view text) {
+  // By length: marks of the first byte, and the smallest code point that needs that many bytes.
+  constexpr uint32_t kFirst[] = {0, 0x00, 0xC0, 0xE0, 0xF0}, kMask[] = {0, 0x80, 0xE0, 0xF0, 0xF8};
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  for (size_t at = 0; at < text.size();) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    size_t length = 1;
+    while (length <= 4 && (first & kMask[length]) != kFirst[length]) ++length;
+    if (length > 4 || length > text.size() - at) return false;
+    uint32_t code = first & ~kMask[length];
+    for (size_t i = 1; i < length; ++i) {
+      const auto next = static_cast<unsigned char>(text[at + i]);
+      if ((next & 0xC0) != 0x80) return false;
+      code = code << 6 | (next & 0x3Fu);
+    }
+    const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
+    if (code < kSmallest[length] || code > 0x10FFFF || is_surrogate) return false;
+    at += length;
+  }
+  return true;
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
 }

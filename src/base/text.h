@@ -22,6 +22,9 @@ std::string nearest_hint(std::string_view name, const std::vector<std::string>& 
 // else itself. Cost O(|pattern| * |name|) at worst.
 bool glob_matches(std::string_view pattern, std::string_view name);
 
+// Whether the bytes are well-formed UTF-8, as names in JSON must be.
+bool is_utf8(std::string_view text);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // 1234567 -> "1,234,567".

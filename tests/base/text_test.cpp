@@ -58,6 +58,19 @@ TEST(Glob, TakesNoExponentialTime) {
   EXPECT_FALSE(glob_matches("*a*a*a*a*a*a*a*a*a*a*b", std::string(5000, 'a')));
 }
 
+TEST(Utf8, IsRecognisedAsTheStandardDefinesIt) {
+  for (const char* good : {"", "visual.proj", "\xC2\x80", "\xC3\xA9", "\xE2\x82\xAC",
+                           "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF", "\xEE\x80\x80"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  EXPECT_TRUE(is_utf8(std::string(1, '\0')));
+  for (const char* bad :
+       {"\x80", "\xFF", "a\xC3", "\xC3(", "\xE2\x82", "\xE2\x28\xA1", "\xC0\xAF", "\xE0\x80\xAF",
+        "\xF0\x82\x82\xAC", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"}) {
+    EXPECT_FALSE(is_utf8(bad)) << bad;
+  }
+}
+
 TEST(NumberText, IsTheShortestThatReadsBack) {
   EXPECT_EQ(number_text(0.1), "0.1");
   EXPECT_EQ(number_text(1.0), "1");

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors_header.h"
 #include "support/expect_error.h"
 #include "support/random_tensors.h"
 #include "support/temporary_folder.h"
