@@ -226,19 +226,5 @@ TEST(Program, ListsMethodsWithTheirOptions) {
   EXPECT_EQ(run_isomerge({"methods", "nothing"}).exit_code, 2);
 }
 
-TEST_F(MergeCommand, InspectListsTensorsAndDifferences) {
-  const ProgramResult list = run_isomerge({"inspect", path("a")});
-  EXPECT_EQ(list.exit_code, 0);
-  expect_mentions(list.out, {"proj", "[64, 32]", "fp32", "matrix", "2 tensors", "hash "});
-  EXPECT_EQ(
-      nlohmann::json::parse(run_isomerge({"inspect", path("a"), "--json"}).out)["tensors"].size(),
-      2u);
-  EXPECT_EQ(run_isomerge({"inspect", path("a"), "--against", path("base")}).exit_code, 0);
-  save("b", {}, "bias");
-  const ProgramResult differences = run_isomerge({"inspect", path("b"), "--against", path("base")});
-  EXPECT_EQ(differences.exit_code, 1);
-  expect_mentions(differences.out, {"missing: bias [32]"});
-}
-
 }  // namespace
 }  // namespace isomerge

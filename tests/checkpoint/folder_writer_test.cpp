@@ -149,7 +149,7 @@ TEST_F(FolderWriting, TensorsThatWereNotAnnouncedOrNotWrittenAreOurOwnFault) {
 TEST_F(FolderWriting, AFileInTheWayIsTheUsersFault) {
   folder_.write("taken", "");
   expect_mentions(error_message([&] { FolderWriter(folder_ / "taken", tensors(), {}, {}); }),
-                  {"taken", "in the way"});
+                  {"taken", "cannot create the folder"});
 }
 
 TEST_F(FolderWriting, AnOlderFileThatCannotBeRemovedIsTheMachinesFault) {

@@ -1,6 +1,5 @@
 #include "checkpoint/safetensors.h"
 
-#include <cmath>
 #include <cstring>
 
 #include <ATen/ops/arange.h>
@@ -203,38 +202,6 @@ TEST_F(SafetensorsFile, NothingAppearsUntilItIsCommitted) {
     EXPECT_FALSE(std::filesystem::exists(folder_ / "w.safetensors"));
   }
   EXPECT_TRUE(std::filesystem::is_empty(folder_.path())) << "the temporary file is gone as well";
-}
-
-TEST_F(SafetensorsFile, MetadataCanBeReplacedUntilTheCommit) {
-  SafetensorsWriter writer(folder_ / "w.safetensors", {{"a", at::kFloat, {2}}},
-                           {{"hash", "????"}, {"other", "x"}});
-  writer.set_metadata("hash", "0123");
-  writer.write("a", at::full({2}, 3.0));
-  writer.set_metadata("hash", "abcd");
-  const auto refuse = [&](const std::string& key, const std::string& value) {
-    expect_mentions(error_message([&] { writer.set_metadata(key, value); }, Fault::kInternal),
-                    {"w.safetensors", key, "another length"});
-  };
-  refuse("hash", "abc");
-  refuse("hash", "ab\"c");  // as long as the old one, but not once it is quoted in JSON
-  refuse("nothing", "");
-  refuse("new", "abcd");
-  writer.commit();
-  const Checkpoint checkpoint(folder_ / "w.safetensors");
-  EXPECT_EQ(checkpoint.metadata(),
-            (std::map<std::string, std::string>{{"hash", "abcd"}, {"other", "x"}}));
-  EXPECT_TRUE(checkpoint.read("a").equal(at::full({2}, 3.0f)));
-}
-
-// A tensor that holds an infinity already must not hide that another value became one.
-TEST_F(SafetensorsFile, InfinitiesThatWereThereMayStayButNoneIsAdded) {
-  SafetensorsWriter writer(folder_ / "w.safetensors",
-                           {{"a", at::kHalf, {2}}, {"b", at::kHalf, {2}}}, {});
-  const at::Tensor infinity = at::full({2}, INFINITY);
-  writer.write("a", infinity);
-  at::Tensor mixed = infinity.clone();
-  mixed[1] = 1e6;
-  expect_mentions(error_message([&] { writer.write("b", mixed); }), {"b", "too large for fp16"});
 }
 
 TEST_F(SafetensorsFile, WritesConvertAndRefuseWhatDoesNotFitTheDtype) {
