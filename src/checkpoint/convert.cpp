@@ -66,6 +66,12 @@ std::vector<TensorInfo> output_tensors(const Checkpoint& in, const ConvertOption
   return in_writing_order(std::move(tensors));
 }
 
+uint64_t bytes_of(const std::vector<TensorInfo>& tensors) {
+  uint64_t bytes = 0;
+  for (const TensorInfo& info : tensors) bytes += info.bytes();
+  return bytes;
+}
+
 std::map<std::string, std::string> output_metadata(const Checkpoint& in) {
   auto metadata = in.metadata();
   metadata.emplace("format", "pt");  // what other readers of safetensors expect to find
@@ -94,7 +100,8 @@ void write_all(const Checkpoint& in, const std::vector<TensorInfo>& tensors, Wri
   writer->commit();
 }
 
-void write_program(const Checkpoint& in, const fs::path& out, const Checkpoint& program) {
+// Returns the bytes of the tensors in the program's dtypes.
+uint64_t write_program(const Checkpoint& in, const fs::path& out, const Checkpoint& program) {
   if (program.format() != Format::kTorchScript) {
     throw input_error(
         fmt::format("{}: a TorchScript output takes its program from a TorchScript file, but {} is "
@@ -104,6 +111,7 @@ void write_program(const Checkpoint& in, const fs::path& out, const Checkpoint& 
   require_not_an_input(out, OutputKind::kTorchScript, program.files());
   require_same_layout(program.layout(), {in.layout()});
   write_archive(out, program, [&](const std::string& name) { return in.read(name); });
+  return bytes_of(program.tensors());
 }
 
 }  // namespace
@@ -114,8 +122,7 @@ ConvertSummary convert_checkpoint(const Checkpoint& in, const fs::path& out,
   require_options_fit(out, kind, options);
   require_not_an_input(out, kind, in.files());
   const std::vector<TensorInfo> tensors = output_tensors(in, options);
-  ConvertSummary summary{out, Format::kSafetensors, tensors.size()};
-  for (const TensorInfo& info : tensors) summary.bytes += info.bytes();
+  ConvertSummary summary{out, Format::kSafetensors, tensors.size(), bytes_of(tensors)};
   if (kind == OutputKind::kSafetensors) {
     SafetensorsWriter writer(out, tensors, output_metadata(in));
     write_all(in, tensors, &writer);
@@ -125,11 +132,8 @@ ConvertSummary convert_checkpoint(const Checkpoint& in, const fs::path& out,
     write_all(in, tensors, &writer);
   } else {
     summary.format = Format::kTorchScript;
-    if (options.program) {
-      write_program(in, out, Checkpoint(*options.program));
-    } else {
-      write_program(in, out, in);
-    }
+    summary.bytes = options.program ? write_program(in, out, Checkpoint(*options.program))
+                                    : write_program(in, out, in);
   }
   return summary;
 }

@@ -65,7 +65,7 @@ at::ScalarType as_dtype(const InputFile& file, const std::string& name, const Js
   for (const DtypeName& known : kDtypes) {
     if (text == known.text) return known.dtype;
   }
-  refuse(file, fmt::format("{}: unsupported dtype {}", name, text));
+  refuse(file, fmt::format("{}: unsupported dtype {}", name, text.substr(0, 40)));
 }
 
 // One entry, checked by itself. `begin` and `end` are relative to the start of the data.

@@ -208,7 +208,8 @@ TEST_F(MergeCommand, AnIOErrorWhileReadingIsTheMachinesFault) {
 TEST(Program, ExplainsItself) {
   const ProgramResult overview = run_isomerge({"--help"});
   EXPECT_EQ(overview.exit_code, 0);
-  for (const char* command : {"merge", "methods", "inspect", "evaluate", "run", "report"}) {
+  for (const char* command :
+       {"merge", "methods", "inspect", "convert", "evaluate", "run", "report"}) {
     expect_mentions(overview.out, {command});
     const ProgramResult help = run_isomerge({command, "--help"});
     EXPECT_EQ(help.exit_code, 0);
