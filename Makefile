@@ -1,13 +1,15 @@
 # Two commands are all a newcomer needs: make demo, make test. Everything real is in CMake and tools/.
 JOBS ?= $(shell tools/jobs.sh)
+FUZZ_SECONDS ?= 60
 
 .NOTPARALLEL:
-.PHONY: setup build demo test test-all asan format check
+.PHONY: setup build demo test test-all asan fuzz format check
 setup: ; @tools/setup.sh
 build: setup ; cmake --preset dev && cmake --build --preset dev -j $(JOBS)
 demo: build ; tools/demo.sh
 test: build ; ctest --preset dev
 test-all: build asan ; ctest --preset all
 asan: setup ; cmake --preset asan && cmake --build --preset asan -j $(JOBS) && ctest --preset asan
+fuzz: setup ; cmake --preset asan && cmake --build --preset asan -j $(JOBS) --target fuzz && ASAN_OPTIONS=detect_leaks=0 build-asan/tests/fuzz --seed $$(date +%s) --seconds $(FUZZ_SECONDS)
 format: ; git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' | xargs clang-format -i
 check: ; for script in layering hygiene format; do tests/build/$${script}_test.sh || [ $$? = 77 ] || exit 1; done && tools/tidy.sh

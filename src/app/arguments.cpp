@@ -121,6 +121,18 @@ std::optional<double> Arguments::find_number(const std::string& flag) const {
   return number;
 }
 
+std::optional<uint64_t> Arguments::find_bytes(const std::string& flag) const {
+  const auto text = find(flag);
+  if (!text) return std::nullopt;
+  try {
+    const uint64_t bytes = parse_bytes(*text);
+    if (bytes == 0) throw input_error("expected more than 0 bytes");
+    return bytes;
+  } catch (const Error& error) {
+    throw error.during(fmt::format("{}: --{}", command_, flag));
+  }
+}
+
 int Arguments::threads() const {
   const auto number = find_number("threads");
   if (!number) return usable_cores();

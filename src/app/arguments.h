@@ -44,6 +44,8 @@ class Arguments {
   std::vector<std::string> all(const std::string& flag) const;
   std::optional<double> find_number(const std::string& flag) const;
 
+  std::optional<uint64_t> find_bytes(const std::string& flag) const;  // "2GiB", more than 0
+
   // Every command's: number of threads (default: the cores this process may use), device.
   int threads() const;
   c10::Device device() const;

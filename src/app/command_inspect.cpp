@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/compare.h"
 #include "task/updates.h"
 
 namespace isomerge {
@@ -24,6 +25,11 @@ std::string role_text(const TensorInfo& info) {
   }
 }
 
+// A path need not be UTF-8.
+void print(const nlohmann::ordered_json& out) {
+  fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 void print_json(const Checkpoint& checkpoint, const std::string& hash) {
   nlohmann::ordered_json tensors = nlohmann::ordered_json::array();
   for (const TensorInfo& info : checkpoint.tensors()) {
@@ -32,11 +38,12 @@ void print_json(const Checkpoint& checkpoint, const std::string& hash) {
                        {"shape", info.shape},
                        {"role", role_text(info)}});
   }
-  const nlohmann::ordered_json out = {
-      {"file", checkpoint.label()},        {"format", format_text(checkpoint.format())},
-      {"bytes", checkpoint.file_bytes()},  {"hash", hash},
-      {"metadata", checkpoint.metadata()}, {"tensors", tensors}};
-  fmt::print("{}\n", out.dump(2));
+  print({{"file", checkpoint.label()},
+         {"format", format_text(checkpoint.format())},
+         {"bytes", checkpoint.file_bytes()},
+         {"hash", hash},
+         {"metadata", checkpoint.metadata()},
+         {"tensors", tensors}});
 }
 
 void print_tensors(const Checkpoint& checkpoint, const std::string& hash) {
@@ -56,22 +63,73 @@ void print_tensors(const Checkpoint& checkpoint, const std::string& hash) {
   for (const auto& [key, value] : checkpoint.metadata()) fmt::print("{}: {}\n", key, value);
 }
 
-int print_differences(const Checkpoint& checkpoint, const Checkpoint& other, bool json) {
-  const auto lines = layout_differences(other.layout(), checkpoint.layout());
-  if (json) {
-    fmt::print("{}\n",
-               nlohmann::ordered_json{
-                   {"file", checkpoint.label()}, {"against", other.label()}, {"differences", lines}}
-                   .dump(2));
-  } else if (lines.empty()) {
-    fmt::print("{} has the {} tensors of {}, in name and shape\n", checkpoint.label(),
-               other.tensors().size(), other.label());
-  } else {
-    fmt::print("{} differs from {} in {} tensors:\n", checkpoint.label(), other.label(),
-               lines.size());
-    for (const std::string& line : lines) fmt::print("  {}\n", line);
+// One hash for all files: of the file, or of the hashes of the shards in their order.
+std::string hash_of(const Checkpoint& checkpoint) {
+  std::vector<std::string> hashes;
+  for (const auto& file : checkpoint.files()) hashes.push_back(hash_file(file));
+  return hashes.size() == 1 ? hashes[0] : hash_text(join(hashes, "\n"));
+}
+
+std::string value_text(const ValueDifference& values) {
+  std::string text = fmt::format("{} of {} entries, max |difference| {:.3g}, relative {:.3g}",
+                                 with_commas(static_cast<uint64_t>(values.differing)),
+                                 with_commas(static_cast<uint64_t>(values.entries)),
+                                 values.max_difference, values.relative);
+  if (values.one_sided_nan > 0) {
+    text += fmt::format(", {} NaN in one of the two only",
+                        with_commas(static_cast<uint64_t>(values.one_sided_nan)));
   }
-  return lines.empty() ? 0 : 1;
+  return text;
+}
+
+void print_differences(const Checkpoint& checkpoint, const Checkpoint& other,
+                       const CheckpointDifference& difference) {
+  if (difference.empty()) {
+    fmt::print("{} has the {} tensors of {}, in name, shape, dtype and value\n", checkpoint.label(),
+               other.tensors().size(), other.label());
+    return;
+  }
+  fmt::print("{} differs from {}:\n", checkpoint.label(), other.label());
+  for (const std::string& line : difference.layout) fmt::print("  {}\n", line);
+  for (const ValueDifference& values : difference.values) {
+    fmt::print("  values: {}: {}\n", values.name, value_text(values));
+  }
+  fmt::print("{} other differences; of the tensors in both {} are equal, {} differ",
+             difference.layout.size(), difference.equal, difference.values.size());
+  if (const ValueDifference* worst = difference.worst()) {
+    fmt::print("; worst: {}, relative {:.3g}", worst->name, worst->relative);
+  }
+  fmt::print("\n");
+}
+
+// JSON has no infinity: null stands for it.
+void print_differences_json(const Checkpoint& checkpoint, const Checkpoint& other,
+                            const CheckpointDifference& difference) {
+  nlohmann::ordered_json values = nlohmann::ordered_json::array();
+  for (const ValueDifference& value : difference.values) {
+    values.push_back({{"name", value.name},
+                      {"entries", value.entries},
+                      {"differing", value.differing},
+                      {"one_sided_nan", value.one_sided_nan},
+                      {"max_difference", value.max_difference},
+                      {"relative", value.relative}});
+  }
+  print({{"file", checkpoint.label()},
+         {"against", other.label()},
+         {"differences", difference.layout},
+         {"values", values},
+         {"equal", difference.equal},
+         {"worst", difference.worst() != nullptr ? difference.worst()->name : ""}});
+}
+
+int run_against(const Checkpoint& checkpoint, const Checkpoint& other, bool json) {
+  const CheckpointDifference difference = compare_checkpoints(checkpoint, other);
+  if (json) {
+    print_differences_json(checkpoint, other, difference);
+  } else {
+    print_differences(checkpoint, other, difference);
+  }
+  return difference.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -82,7 +140,7 @@ const CommandInfo& inspect_info() {
       "FILE [--against FILE] [options]",
       "list a checkpoint's tensors, or how two checkpoints differ",
       "  isomerge inspect cars.safetensors --against base.safetensors",
-      {{"against", "FILE", "list the differences to this file; exit code 1 if there are any"},
+      {{"against", "FILE", "list all differences, values included; exit code 1 if there are any"},
        {"json", "", "print the result as JSON"}},
       1,
       1};
@@ -92,9 +150,9 @@ const CommandInfo& inspect_info() {
 int run_inspect(const Arguments& arguments) {
   const Checkpoint checkpoint(arguments.operands()[0]);
   if (const auto against = arguments.find("against")) {
-    return print_differences(checkpoint, Checkpoint(*against), arguments.has("json"));
+    return run_against(checkpoint, Checkpoint(*against), arguments.has("json"));
   }
-  const std::string hash = hash_file(checkpoint.path());
+  const std::string hash = hash_of(checkpoint);
   if (arguments.has("json")) {
     print_json(checkpoint, hash);
   } else {

@@ -38,8 +38,16 @@ Recipe recipe_of(const Arguments& arguments) {
   for (const std::string& glob : arguments.all("exclude")) recipe.exclude.push_back(glob);
   for (const std::string& glob : arguments.all("average")) recipe.average.push_back(glob);
   recipe.update_only = recipe.update_only || arguments.has("update-only");
+  if (const auto size = arguments.find_bytes("shard-size")) recipe.shard_bytes = *size;
   require_complete(recipe);
   return recipe;
+}
+
+MergeResources resources_of(const Arguments& arguments) {
+  MergeResources resources{arguments.threads(), arguments.device(),
+                           arguments.find_bytes("max-memory").value_or(0), {}};
+  if (const auto folder = arguments.find("cache")) resources.cache = *folder;
+  return resources;
 }
 
 void print_plan(const Recipe& recipe, const MergePlan& plan) {
@@ -77,6 +85,8 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
                                   {"tied_cuts", tied},
                                   {"repeated_in_fp64", repeated},
                                   {"fallbacks", fallbacks},
+                                  {"factors_reused", summary.cache.reused},
+                                  {"factors_computed", summary.cache.computed},
                                   {"peak_memory", peak_resident_memory()},
                                   {"seconds", seconds}};
     fmt::print("{}\n", out.dump(2));
@@ -92,6 +102,11 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
   }
   if (repeated > 0) fmt::print(", {} matrices repeated in fp64", repeated);
   if (fallbacks > 0) fmt::print(", {} factorisations by LAPACK", fallbacks);
+  const FactorCache::Counts& cache = summary.cache;
+  if (cache.reused + cache.computed > 0) {
+    fmt::print(", {} factors reused ({}), {} computed ({} stored)", cache.reused,
+               human_bytes(cache.bytes_read), cache.computed, human_bytes(cache.bytes_written));
+  }
   fmt::print("; {}, {} of memory\n", human_seconds(seconds), human_bytes(peak_resident_memory()));
 }
 
@@ -115,6 +130,9 @@ const CommandInfo& merge_info() {
        {"exclude", "GLOB", "leave these tensors as in the base", true},
        {"average", "GLOB", "average these matrices like vectors", true},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
+       {"shard-size", "SIZE", "of tensors per file of an output folder: 5GiB (default: one file)"},
+       {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},
+       {"cache", "DIR", "keep factorisations there, and reuse those of earlier merges"},
        {"set", "NAME=VALUE", "a ${NAME} of the recipe file", true},
        {"dry-run", "", "print what would happen to every tensor"},
        {"json", "", "print the summary as JSON"}},
@@ -130,7 +148,7 @@ int run_merge(const Arguments& arguments) {
     return 0;
   }
   const auto start = std::chrono::steady_clock::now();
-  const MergeSummary summary = merge_files(recipe, arguments.threads(), arguments.device());
+  const MergeSummary summary = merge_files(recipe, resources_of(arguments));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   print_summary(recipe, summary, elapsed.count(), arguments.has("json"));
   return 0;

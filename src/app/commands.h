@@ -23,6 +23,9 @@ int run_methods(const Arguments& arguments);
 const CommandInfo& inspect_info();
 int run_inspect(const Arguments& arguments);
 
+const CommandInfo& convert_info();
+int run_convert(const Arguments& arguments);
+
 const CommandInfo& evaluate_info();
 int run_evaluate(const Arguments& arguments);
 

@@ -42,6 +42,20 @@ int open_for_reading(const std::filesystem::path& path, uint64_t* size) {
   return descriptor;
 }
 
+// Makes a new name in the folder last. File systems that cannot do it for folders say EINVAL; a
+// folder that may be written to but not be read cannot be opened for it.
+void flush_folder(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder.empty() ? "." : folder;
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return;
+  const int error = ::fsync(descriptor) == 0 ? 0 : errno;
+  ::close(descriptor);
+  if (is_machine_fault(error)) {
+    throw machine_error(fmt::format("{}: the new file's name may not have reached the disk: {}",
+                                    path.string(), reason(error)));
+  }
+}
+
 }  // namespace
 
 InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
@@ -79,6 +93,7 @@ void InputFile::read_at(uint64_t offset, void* out, size_t bytes) const {
 }
 
 void InputFile::will_need(uint64_t offset, uint64_t bytes) const {
+  if (bytes == 0) return;  // to the kernel 0 means: to the end of the file
   ::posix_fadvise(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(bytes),
                   POSIX_FADV_WILLNEED);
 }
@@ -145,11 +160,33 @@ void AtomicFile::write(const void* data, size_t bytes) {
   }
 }
 
-void AtomicFile::commit() {
+void AtomicFile::rewrite(uint64_t offset, std::string_view text) {
+  if (offset > written_ || text.size() > written_ - offset) {
+    throw Error(Fault::kInternal,
+                fmt::format("{}: bytes {} to {} are rewritten, but only {} were written; please "
+                            "report this",
+                            path_.string(), with_commas(offset), with_commas(offset + text.size()),
+                            with_commas(written_)));
+  }
+  while (!text.empty()) {
+    const ssize_t put = ::pwrite(descriptor_, text.data(), text.size(), static_cast<off_t>(offset));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) fail("rewriting failed");
+    offset += static_cast<uint64_t>(put);
+    text.remove_prefix(static_cast<size_t>(put));
+  }
+}
+
+void AtomicFile::flush() {
   if (::fsync(descriptor_) != 0) fail("flushing to disk failed");
+}
+
+void AtomicFile::commit() {
+  flush();
   if (::close(std::exchange(descriptor_, -1)) != 0) fail("closing failed");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renaming failed");
   temporary_.clear();
+  flush_folder(path_.parent_path());
 }
 
 std::string read_text_file(const std::filesystem::path& path) {

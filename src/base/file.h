@@ -29,7 +29,8 @@ class InputFile {
   // I/O error is Error(kMachine): positioned reads, since a fault under a map would be a signal.
   void read_at(uint64_t offset, void* out, size_t bytes) const;
 
-  // Asks the system to read these bytes soon; returns at once. A hint: errors are ignored.
+  // Asks the kernel to fetch these bytes while the program does something else. Only a hint: it
+  // returns at once and never fails.
   void will_need(uint64_t offset, uint64_t bytes) const;
 
  private:
@@ -70,7 +71,15 @@ class AtomicFile {
   void write(std::string_view text) { write(text.data(), text.size()); }
   uint64_t written() const { return written_; }
 
-  // Flushes to disk and gives the file its name, replacing an older one. Call once, last.
+  // Replaces bytes that were written before. Error(kInternal) if they were not.
+  void rewrite(uint64_t offset, std::string_view text);
+
+  // Brings the bytes to the disk under the temporary name, so that commit() of several files that
+  // belong together can hardly fail half-way.
+  void flush();
+
+  // Flushes, gives the file its name, replacing an older one, and flushes the folder, so that the
+  // name survives a power cut. Call once, last.
   void commit();
 
  private:

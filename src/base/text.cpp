@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
+
 namespace isomerge {
 namespace {
 
@@ -91,6 +93,28 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
+bool is_utf8(std::string_view text) {
+  // By length: marks of the first byte, and the smallest code point that needs that many bytes.
+  constexpr uint32_t kFirst[] = {0, 0x00, 0xC0, 0xE0, 0xF0}, kMask[] = {0, 0x80, 0xE0, 0xF0, 0xF8};
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  for (size_t at = 0; at < text.size();) {
+    const auto first = static_cast<unsigned char>(text[at]);
+    size_t length = 1;
+    while (length <= 4 && (first & kMask[length]) != kFirst[length]) ++length;
+    if (length > 4 || length > text.size() - at) return false;
+    uint32_t code = first & ~kMask[length];
+    for (size_t i = 1; i < length; ++i) {
+      const auto next = static_cast<unsigned char>(text[at + i]);
+      if ((next & 0xC0) != 0x80) return false;
+      code = code << 6 | (next & 0x3Fu);
+    }
+    const bool is_surrogate = code >= 0xD800 && code <= 0xDFFF;
+    if (code < kSmallest[length] || code > 0x10FFFF || is_surrogate) return false;
+    at += length;
+  }
+  return true;
+}
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   return fmt::format("{}", fmt::join(parts, separator));
 }
@@ -115,6 +139,22 @@ std::string human_bytes(uint64_t bytes) {
     unit = next;
   }
   return fmt::format("{:.1f} {}", value, unit);
+}
+
+uint64_t parse_bytes(std::string_view text) {
+  static const std::vector<std::pair<std::string, double>> kUnits = {
+      {"", 1.0},    {"b", 1.0},      {"kb", 1e3},     {"mb", 1e6},     {"gb", 1e9},
+      {"tb", 1e12}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40}};
+  const size_t digits = std::min(text.find_first_not_of("0123456789."), text.size());
+  const size_t unit_at = std::min(text.find_first_not_of(' ', digits), text.size());
+  const auto number = parse_number(text.substr(0, digits));
+  for (const auto& [unit, factor] : kUnits) {
+    if (!number || lower(text.substr(unit_at)) != unit) continue;
+    if (*number * factor < 0x1p63) return static_cast<uint64_t>(*number * factor);
+    throw input_error(fmt::format("\"{}\" is more than any file can hold", text));
+  }
+  throw input_error(fmt::format(
+      "expected a size like 5GiB (B, KB, MB, GB, TB, KiB, MiB, GiB, TiB), got \"{}\"", text));
 }
 
 std::string human_seconds(double seconds) {

@@ -25,6 +25,9 @@ bool glob_matches(std::string_view pattern, std::string_view name);
 // "a,b" -> "a", "b"; "" -> one empty part.
 std::vector<std::string> split(std::string_view text, char separator);
 
+// Whether the bytes are well-formed UTF-8, as names in JSON must be.
+bool is_utf8(std::string_view text);
+
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 
 // 1234567 -> "1,234,567".
@@ -32,6 +35,11 @@ std::string with_commas(uint64_t number);
 
 // Bytes with a binary unit: "512 B", "1.5 KiB", "2.0 GiB".
 std::string human_bytes(uint64_t bytes);
+
+// The reverse, as typed: "5GiB", "1.5 GB", "4096", "512B"; KB, MB, GB, TB are powers of 1000, KiB,
+// MiB, GiB, TiB of 1024, case does not matter. Throws Error(kInput) that lists the units on
+// anything else, a negative number and more than 2^63 bytes; fractions of a byte are dropped.
+uint64_t parse_bytes(std::string_view text);
 
 // Seconds as a person says them: "0.42 s", "12 s", "3 min 05 s", "2 h 10 min".
 std::string human_seconds(double seconds);

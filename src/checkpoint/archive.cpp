@@ -1,204 +1,139 @@
 #include "checkpoint/archive.h"
 
-#include <algorithm>
 #include <cstring>
 #include <exception>
-#include <set>
 
 #include <caffe2/serialize/inline_container.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "checkpoint/unpickler.h"
-#include "checkpoint/zip_directory.h"
+#include "checkpoint/archive_reader.h"
 
 namespace isomerge {
 namespace {
 
-using Members = std::map<std::string, ZipMember>;
-using Kind = PickleNode::Kind;
+using caffe2::serialize::PyTorchStreamReader;
+using caffe2::serialize::PyTorchStreamWriter;
+using WeightOf = std::function<at::Tensor(const std::string& name)>;
 
-// What this reader needs itself is never compressed in a file that PyTorch wrote.
-void require_stored(const InputFile& file, const std::string& name, const ZipMember& member) {
-  if (member.is_compressed) {
-    throw input_error(fmt::format("{}: not a valid PyTorch archive: \"{}\" is compressed",
-                                  file.path().string(), name));
+// Element number in the storage of element `i` of the row-major tensor.
+size_t position(const PickledTensor& view, int64_t i) {
+  auto at = static_cast<int64_t>(view.offset);
+  for (size_t d = view.shape.size(); d-- > 0;) {
+    at += i % view.shape[d] * view.strides[d];
+    i /= view.shape[d];
   }
+  return static_cast<size_t>(at);
 }
 
-std::string read_stored(const InputFile& file, const Members& members, const std::string& name) {
-  const ZipMember& member = members.at(name);
-  require_stored(file, name, member);
-  std::string bytes(member.bytes, '\0');
-  file.read_at(member.offset, bytes.data(), bytes.size());
-  return bytes;
-}
-
-// Members lie below one folder named after the file when it was saved; "" if there is no data.pkl.
-std::string archive_root(const InputFile& file, const Members& members) {
-  for (const auto& [name, member] : members) {
-    if (name.ends_with("/data.pkl")) return name.substr(0, name.size() - 8);
-  }
-  throw input_error(fmt::format("{}: a zip file, but not a PyTorch archive: no data.pkl in it",
-                                file.path().string()));
-}
-
-// Elements from the first to one past the last that the view touches; 0 for an empty one.
-uint64_t end_of_view(const InputFile& file, const std::string& name, const PickledTensor& tensor) {
-  uint64_t last = tensor.offset;
-  bool overflow = false;
-  for (size_t d = 0; d < tensor.shape.size(); ++d) {
-    if (tensor.shape[d] == 0) return 0;
-    uint64_t reach = 0;
-    overflow |= __builtin_mul_overflow(static_cast<uint64_t>(tensor.shape[d] - 1),
-                                       static_cast<uint64_t>(tensor.strides[d]), &reach);
-    overflow |= __builtin_add_overflow(last, reach, &last);
-  }
-  if (overflow || last == UINT64_MAX) {
-    throw input_error(fmt::format("{}: {}: its shape {} overflows", file.path().string(), name,
-                                  shape_text(tensor.shape)));
-  }
-  return last + 1;
-}
-
-bool is_contiguous(const PickledTensor& tensor) {
-  int64_t expected = 1;
-  for (size_t d = tensor.shape.size(); d-- > 0;) {
-    if (tensor.shape[d] != 1 && tensor.strides[d] != expected) return false;
-    expected *= tensor.shape[d];
-  }
-  return true;
-}
-
-TensorPlace place_tensor(const InputFile& file, const Members& members, const std::string& root,
-                         const std::string& name, const PickledTensor& tensor) {
-  const auto storage = members.find(root + "data/" + tensor.storage);
-  if (storage == members.end()) {
-    throw input_error(fmt::format("{}: {}: its data (member {}data/{}) are missing",
-                                  file.path().string(), name, root, tensor.storage));
-  }
-  require_stored(file, storage->first, storage->second);
-  const uint64_t elements = storage->second.bytes / c10::elementSize(tensor.dtype);
-  const uint64_t end = end_of_view(file, name, tensor);
-  if (end > elements || tensor.storage_elements > elements) {
-    throw input_error(fmt::format(
-        "{}: {}: needs {} elements of its storage, which has {}", file.path().string(), name,
-        with_commas(std::max(end, tensor.storage_elements)), with_commas(elements)));
-  }
-  TensorPlace place;
-  place.info = {name, tensor.dtype, tensor.shape};
-  place.offset = storage->second.offset + tensor.offset * c10::elementSize(tensor.dtype);
-  if (!is_contiguous(tensor)) place.strides = tensor.strides;
-  return place;
-}
-
-using Visit = std::function<void(const std::string&, const PickledTensor&)>;
-
-// Visits every tensor below a value with its dotted name, through modules and dictionaries.
-class TensorWalk {
- public:
-  explicit TensorWalk(Visit visit) : visit_(std::move(visit)) {}
-
-  void walk(const PickleNode& value, const std::string& name, int depth = 0) {
-    // A pickle may refer to itself, or to one dictionary from many places.
-    if (depth > kMaxDepth || ++visited_ > kMaxVisited) {
-      throw input_error(fmt::format("{}: nested too deeply for a model", name));
-    }
-    if (value.kind == Kind::kTensor) return visit_(name, value.tensor);
-    if (value.kind == Kind::kObject && value.state) return walk(*value.state, name, depth + 1);
-    if (value.kind != Kind::kDict) return;
-    for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-      if (value.items[i]->kind != Kind::kText) continue;
-      const std::string& key = value.items[i]->text;
-      walk(*value.items[i + 1], name.empty() ? key : name + "." + key, depth + 1);
-    }
-  }
-
- private:
-  static constexpr int kMaxDepth = 64;
-  static constexpr int kMaxVisited = 1'000'000;
-
-  Visit visit_;
-  int visited_ = 0;
-};
-
-// The bytes of the storages of `pattern`, with the weights put in. One storage at a time.
+// The tensors of an archive by the member that holds their storage.
 class StorageFiller {
  public:
-  StorageFiller(const InputFile& file, const Members& members, const std::string& root) {
-    const PickleValue top =
-        read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
-    TensorWalk([&](const std::string& name, const PickledTensor& tensor) {
-      users_[root + "data/" + tensor.storage].emplace_back(name, tensor);
-    }).walk(*top, "");
+  StorageFiller(const Archive& archive, const WeightOf& weight) : weight_(weight) {
+    for (const ArchiveTensor& tensor : archive.tensors) {
+      users_[archive.root + "data/" + tensor.view.storage].push_back(&tensor);
+    }
   }
 
   // Puts the weights of the tensors that live in `member` into its `bytes`.
-  void fill(const std::string& member, std::string* bytes,
-            const std::function<at::Tensor(const std::string&)>& weight) const {
+  void fill(const std::string& member, std::string* bytes) const {
     const auto users = users_.find(member);
     if (users == users_.end()) return;
     std::vector<bool> written(bytes->size(), false);
-    for (const auto& [name, tensor] : users->second) {
-      const size_t size = c10::elementSize(tensor.dtype);
-      const at::Tensor value = weight(name).to(tensor.dtype).contiguous();
-      const auto* source = static_cast<const char*>(value.const_data_ptr());
-      for (int64_t i = 0; i < value.numel(); ++i, source += size) {
-        const size_t at = position(tensor, i) * size;
-        if (written[at] && std::memcmp(bytes->data() + at, source, size) != 0) {
-          throw input_error(fmt::format(
-              "{}: shares its storage with another tensor of the archive, but the merged values "
-              "differ; write safetensors instead",
-              name));
-        }
-        std::memcpy(bytes->data() + at, source, size);
-        written[at] = true;
-      }
-    }
+    for (const ArchiveTensor* tensor : users->second) put(*tensor, bytes, &written);
   }
 
  private:
-  // Element number in the storage of element `i` of the row-major tensor.
-  static size_t position(const PickledTensor& tensor, int64_t i) {
-    auto at = static_cast<int64_t>(tensor.offset);
-    for (size_t d = tensor.shape.size(); d-- > 0;) {
-      at += i % tensor.shape[d] * tensor.strides[d];
-      i /= tensor.shape[d];
+  void put(const ArchiveTensor& tensor, std::string* bytes, std::vector<bool>* written) const {
+    const std::string& name = tensor.place.info.name;
+    const at::Tensor value = convert_finite(weight_(name), tensor.view.dtype, name).contiguous();
+    if (value.sizes() != at::IntArrayRef(tensor.view.shape)) {
+      throw Error(Fault::kInternal,
+                  fmt::format("{}: written with another shape; please report this", name));
     }
-    return static_cast<size_t>(at);
+    const size_t size = c10::elementSize(tensor.view.dtype);
+    const auto* source = static_cast<const char*>(value.const_data_ptr());
+    for (int64_t i = 0; i < value.numel(); ++i, source += size) {
+      const size_t at = position(tensor.view, i) * size;
+      if ((*written)[at] && std::memcmp(bytes->data() + at, source, size) != 0) {
+        throw input_error(fmt::format(
+            "{}: shares its storage with another tensor of the archive, but the values differ; "
+            "write safetensors instead",
+            name));
+      }
+      std::memcpy(bytes->data() + at, source, size);
+      (*written)[at] = true;
+    }
   }
 
-  std::map<std::string, std::vector<std::pair<std::string, PickledTensor>>> users_;
+  const WeightOf& weight_;
+  std::map<std::string, std::vector<const ArchiveTensor*>> users_;
 };
+
+// Only program text is compressed. A few kilobytes may claim to be terabytes.
+void require_reasonable_text(const InputFile& file, const Archive& archive) {
+  constexpr uint64_t kMaxText = uint64_t{256} << 20;
+  uint64_t total = 0;
+  for (const auto& [name, member] : archive.members) {
+    if (!name.starts_with(archive.root)) {
+      throw input_error(fmt::format("{}: not a valid PyTorch archive: \"{}\" is not below \"{}\"",
+                                    file.path().string(), name, archive.root));
+    }
+    if (!member.is_compressed) continue;
+    if (member.full_bytes > kMaxText || (total += member.full_bytes) > kMaxText) {
+      throw input_error(fmt::format("{}: its program claims {} of text, more than {}",
+                                    file.path().string(), human_bytes(member.full_bytes),
+                                    human_bytes(kMaxText)));
+    }
+  }
+}
+
+// The member's bytes, uncompressed. The zip library inflates no more than its own directory entry
+// claims, so that entry has to say what ours says.
+std::string read_member(const InputFile& file, PyTorchStreamReader& reader,
+                        const std::string& inner, const ZipMember& member) {
+  std::string bytes(member.full_bytes, '\0');
+  if (!member.is_compressed) {
+    file.read_at(member.offset, bytes.data(), bytes.size());
+    return bytes;
+  }
+  if (reader.getRecordSize(inner) != member.full_bytes) {
+    throw input_error(fmt::format("{}: not a valid PyTorch archive: \"{}\" has two sizes",
+                                  file.path().string(), inner));
+  }
+  const auto [data, size] = reader.getRecord(inner);
+  std::memcpy(bytes.data(), data.get(), std::min(size, bytes.size()));
+  return bytes;
+}
+
+void write_members(const InputFile& file, const Archive& archive, const StorageFiller& filler,
+                   PyTorchStreamReader& reader, PyTorchStreamWriter& writer,
+                   const std::exception_ptr& failure) {
+  for (const auto& [name, member] : archive.members) {
+    const std::string inner = name.substr(archive.root.size());
+    // The writer adds these two itself.
+    if (inner == "version" || inner == ".data/serialization_id") continue;
+    std::string bytes = read_member(file, reader, inner, member);
+    filler.fill(name, &bytes);
+    writer.writeRecord(inner, bytes.data(), bytes.size(), member.is_compressed);
+    if (failure) return;
+  }
+  writer.writeEndOfFile();
+}
 
 }  // namespace
 
-std::vector<TensorPlace> read_archive_places(const InputFile& file) {
-  const Members members = read_zip_directory(file);
-  const std::string root = archive_root(file, members);
-  const PickleValue top =
-      read_pickle(read_stored(file, members, root + "data.pkl"), file.path().string());
-  std::vector<TensorPlace> places;
-  std::set<std::string> names;
-  TensorWalk([&](const std::string& name, const PickledTensor& tensor) {
-    if (!names.insert(name).second) {
-      throw input_error(fmt::format("{}: {} appears twice", file.path().string(), name));
-    }
-    places.push_back(place_tensor(file, members, root, name, tensor));
-  }).walk(*top, "");
-  if (places.empty()) {
-    throw input_error(fmt::format("{}: no tensors in it", file.path().string()));
-  }
-  return places;
-}
-
 void write_archive(const std::filesystem::path& out, const Checkpoint& pattern,
-                   const std::function<at::Tensor(const std::string& name)>& weight) {
-  const InputFile file(pattern.path());
-  const Members members = read_zip_directory(file);
-  const std::string root = archive_root(file, members);
-  const StorageFiller filler(file, members, root);
+                   const WeightOf& weight) {
+  const InputFile file(pattern.files().front());
+  const Archive archive = read_archive(file);
+  if (archive.format != Format::kTorchScript) {
+    throw input_error(fmt::format("{}: a {} holds no program to write into {}", pattern.label(),
+                                  format_text(archive.format), out.string()));
+  }
+  require_reasonable_text(file, archive);
+  const StorageFiller filler(archive, weight);
 
   AtomicFile target(out);
   std::exception_ptr failure;  // must not travel through the zip library, which is C
@@ -212,19 +147,9 @@ void write_archive(const std::filesystem::path& out, const Checkpoint& pattern,
     }
   };
   try {
-    caffe2::serialize::PyTorchStreamReader reader(pattern.path().string());
-    caffe2::serialize::PyTorchStreamWriter writer(sink);
-    for (const auto& [name, member] : members) {
-      const std::string inner = name.substr(root.size());
-      // The writer adds these two itself.
-      if (inner == "version" || inner == ".data/serialization_id") continue;
-      const auto [data, size] = reader.getRecord(inner);
-      std::string bytes(static_cast<const char*>(data.get()), size);
-      filler.fill(name, &bytes, weight);
-      writer.writeRecord(inner, bytes.data(), bytes.size(), member.is_compressed);
-      if (failure) break;
-    }
-    if (!failure) writer.writeEndOfFile();
+    PyTorchStreamReader reader(file.path().string());
+    PyTorchStreamWriter writer(sink);
+    write_members(file, archive, filler, reader, writer, failure);
   } catch (const c10::Error& error) {
     if (!failure) {
       throw machine_error(fmt::format("{}: {}", out.string(), error.what_without_backtrace()));

@@ -1,7 +1,5 @@
 #include "checkpoint/checkpoint.h"
 
-#include <algorithm>
-#include <array>
 #include <cstring>
 
 #include <ATen/ops/empty.h>
@@ -9,18 +7,10 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "checkpoint/archive.h"
-#include "checkpoint/safetensors.h"
+#include "checkpoint/file_set.h"
 
 namespace isomerge {
 namespace {
-
-bool is_zip(const InputFile& file) {
-  std::array<char, 4> magic{};
-  if (file.size() < magic.size()) return false;
-  file.read_at(0, magic.data(), magic.size());
-  return std::string_view(magic.data(), magic.size()) == "PK\x03\x04";
-}
 
 // Elements that a strided tensor spans in its storage, from its first to its last.
 int64_t spanned_elements(const TensorPlace& place) {
@@ -34,25 +24,38 @@ int64_t spanned_elements(const TensorPlace& place) {
 }  // namespace
 
 std::string format_text(Format format) {
-  return format == Format::kSafetensors ? "safetensors" : "TorchScript archive";
+  switch (format) {
+    case Format::kSafetensors:
+      return "safetensors";
+    case Format::kTorchScript:
+      return "TorchScript archive";
+    case Format::kStateDict:
+      break;
+  }
+  return "torch.save state dict";
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& path) : file_(path) {
-  std::vector<TensorPlace> places;
-  if (is_zip(file_)) {
-    format_ = Format::kTorchScript;
-    places = read_archive_places(file_);
-  } else {
-    SafetensorsHeader header = read_safetensors_header(file_);
-    metadata_ = std::move(header.metadata);
-    places = std::move(header.places);
-  }
-  std::stable_sort(places.begin(), places.end(),
-                   [](const TensorPlace& a, const TensorPlace& b) { return a.offset < b.offset; });
-  for (TensorPlace& place : places) {
+Checkpoint::Checkpoint(const std::filesystem::path& path) : path_(path) {
+  FileSet set = open_file_set(path);
+  files_ = std::move(set.files);
+  format_ = set.format;
+  metadata_ = std::move(set.metadata);
+  for (TensorPlace& place : set.places) {
     tensors_.push_back(place.info);
     places_.emplace(place.info.name, std::move(place));
   }
+}
+
+uint64_t Checkpoint::file_bytes() const {
+  uint64_t bytes = 0;
+  for (const InputFile& file : files_) bytes += file.size();
+  return bytes;
+}
+
+std::vector<std::filesystem::path> Checkpoint::files() const {
+  std::vector<std::filesystem::path> paths;
+  for (const InputFile& file : files_) paths.push_back(file.path());
+  return paths;
 }
 
 const TensorPlace& Checkpoint::require_place(const std::string& name) const {
@@ -73,28 +76,42 @@ at::Tensor Checkpoint::read(const std::string& name) const {
   const auto options = at::TensorOptions().dtype(place.info.dtype);
   if (place.strides.empty() || place.info.elements() == 0) {
     at::Tensor tensor = at::empty(place.info.shape, options);
-    file_.read_at(place.offset, tensor.mutable_data_ptr(), place.info.bytes());
+    files_[place.file].read_at(place.offset, tensor.mutable_data_ptr(), place.info.bytes());
     return tensor;
   }
   at::Tensor storage = at::empty({spanned_elements(place)}, options);
-  file_.read_at(place.offset, storage.mutable_data_ptr(), storage.nbytes());
+  files_[place.file].read_at(place.offset, storage.mutable_data_ptr(), storage.nbytes());
   return storage.as_strided(place.info.shape, place.strides).contiguous();
 }
 
 void Checkpoint::read_rows(const std::string& name, int64_t first, int64_t count, void* out) const {
   const TensorPlace& place = require_place(name);
-  const uint64_t rows = place.info.shape.empty() ? 1 : static_cast<uint64_t>(place.info.shape[0]);
-  const uint64_t row_bytes = rows == 0 ? 0 : place.info.bytes() / rows;
-  const uint64_t bytes = row_bytes * static_cast<uint64_t>(count);
-  const uint64_t skipped = row_bytes * static_cast<uint64_t>(first);
-  if (place.strides.empty()) return file_.read_at(place.offset + skipped, out, bytes);
-  const at::Tensor whole = read(name);
-  std::memcpy(out, static_cast<const char*>(whole.const_data_ptr()) + skipped, bytes);
+  const int64_t rows = place.info.shape.empty() ? 1 : place.info.shape[0];
+  if (first < 0 || count < 0 || first > rows || count > rows - first) {
+    throw Error(Fault::kInternal,
+                fmt::format("{}: {}: {} rows from row {} are asked for, it has {}; please report "
+                            "this",
+                            label(), name, count, first, rows));
+  }
+  if (rows == 0) return;
+  const uint64_t row_bytes = place.info.bytes() / static_cast<uint64_t>(rows);
+  const uint64_t skipped = static_cast<uint64_t>(first) * row_bytes;
+  const uint64_t bytes = static_cast<uint64_t>(count) * row_bytes;
+  if (bytes == 0) return;
+  if (place.strides.empty()) {
+    files_[place.file].read_at(place.offset + skipped, out, bytes);
+  } else {
+    const at::Tensor whole = read(name);
+    std::memcpy(out, static_cast<const char*>(whole.const_data_ptr()) + skipped, bytes);
+  }
 }
 
 void Checkpoint::will_need(const std::string& name) const {
   const TensorPlace& place = require_place(name);
-  file_.will_need(place.offset, place.info.bytes());
+  const uint64_t bytes = place.strides.empty() ? place.info.bytes()
+                                               : static_cast<uint64_t>(spanned_elements(place)) *
+                                                     c10::elementSize(place.info.dtype);
+  files_[place.file].will_need(place.offset, bytes);
 }
 
 Weights Checkpoint::read_all() const {

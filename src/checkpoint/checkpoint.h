@@ -1,4 +1,4 @@
-// checkpoint/checkpoint.h -- a file of named tensors, whatever its format. Start here.
+// checkpoint/checkpoint.h -- named tensors in one file or several, whatever the format. Start here.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace isomerge {
 
-enum class Format { kSafetensors, kTorchScript };
+enum class Format { kSafetensors, kTorchScript, kStateDict };
 
 std::string format_text(Format format);
 
@@ -22,22 +22,28 @@ struct TensorPlace {
   TensorInfo info;
   uint64_t offset = 0;           // of the first element, in bytes from the start of the file
   std::vector<int64_t> strides;  // empty: row-major contiguous
+  size_t file = 0;               // which of the checkpoint's files
 };
 
 // An open checkpoint: its header is read and checked, its tensors are read when asked for, with
 // positioned reads. Reading is thread-safe.
 class Checkpoint {
  public:
-  // Recognises the format by content. Throws Error(kInput) naming the file and what is wrong with
-  // it; no byte of the file is trusted before it is checked.
+  // Takes a safetensors file, a TorchScript archive, a state dict of torch.save (zip format; keys
+  // of dictionaries in it are joined by dots, what is not a tensor is passed over), a *.index.json
+  // with its shards, or a folder with one of model.safetensors, model.safetensors.index.json,
+  // pytorch_model.bin, pytorch_model.bin.index.json. Recognises the format by content. Throws
+  // Error(kInput) naming the file and what is wrong with it; no byte is trusted before it is
+  // checked.
   explicit Checkpoint(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return file_.path(); }
-  std::string label() const { return file_.path().string(); }
+  const std::filesystem::path& path() const { return path_; }  // as given
+  std::string label() const { return path_.string(); }
   Format format() const { return format_; }
-  uint64_t file_bytes() const { return file_.size(); }
+  uint64_t file_bytes() const;                       // of all files()
+  std::vector<std::filesystem::path> files() const;  // those with tensors, in the order of names
 
-  // In the order of their bytes in the file, so that reading them in turn reads forwards.
+  // In the order of their bytes in the files, so that reading them in turn reads forwards.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   Layout layout() const { return {label(), tensors_}; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
@@ -50,11 +56,13 @@ class Checkpoint {
   // The tensor as stored: its dtype, contiguous, on the CPU. Cost: its bytes.
   at::Tensor read(const std::string& name) const;
 
-  // `count` rows along dimension 0 from row `first`, as stored, contiguous, into `out`; a scalar is
-  // one row. Cost: the bytes of those rows, of the whole tensor where it is not stored contiguous.
+  // Rows `first` to `first + count` along dimension 0, as stored and contiguous, into `out`, which
+  // has room for them; a scalar has one row. One positioned read of just these bytes; a tensor that
+  // is not contiguous in its file (only archives have such) is read whole each time. Rows beyond
+  // the tensor are Error(kInternal).
   void read_rows(const std::string& name, int64_t first, int64_t count, void* out) const;
 
-  // Asks the system to read the tensor's bytes soon, and returns at once.
+  // Tells the kernel that this tensor will be read soon. Returns at once.
   void will_need(const std::string& name) const;
 
   // All tensors at once: for models that fit.
@@ -63,7 +71,8 @@ class Checkpoint {
  private:
   const TensorPlace& require_place(const std::string& name) const;
 
-  InputFile file_;
+  std::filesystem::path path_;
+  std::vector<InputFile> files_;
   Format format_ = Format::kSafetensors;
   std::map<std::string, TensorPlace> places_;
   std::vector<TensorInfo> tensors_;

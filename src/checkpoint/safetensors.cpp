@@ -1,203 +1,21 @@
 #include "checkpoint/safetensors.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <optional>
-#include <set>
 
-#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/text.h"
+#include "checkpoint/safetensors_header.h"
 
 namespace isomerge {
-namespace {
-
-static_assert(std::endian::native == std::endian::little, "tensors are stored little-endian");
-
-using Json = nlohmann::json;
-
-constexpr uint64_t kMaxHeader = 100'000'000;  // the format's own limit
-
-struct DtypeName {
-  const char* text;
-  at::ScalarType dtype;
-};
-constexpr std::array<DtypeName, 10> kDtypes{{{"F64", at::kDouble},
-                                             {"F32", at::kFloat},
-                                             {"F16", at::kHalf},
-                                             {"BF16", at::kBFloat16},
-                                             {"I64", at::kLong},
-                                             {"I32", at::kInt},
-                                             {"I16", at::kShort},
-                                             {"I8", at::kChar},
-                                             {"U8", at::kByte},
-                                             {"BOOL", at::kBool}}};
-
-[[noreturn]] void refuse(const InputFile& file, const std::string& fact) {
-  throw input_error(
-      fmt::format("{}: not a valid safetensors file: {}", file.path().string(), fact));
-}
-
-// Parses the header text; duplicate keys, which the JSON library would silently drop, are refused.
-Json parse_header(const InputFile& file, const std::string& text) {
-  std::vector<std::set<std::string>> keys;
-  std::optional<std::string> duplicate;
-  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      duplicate = value.get<std::string>();
-    }
-    return true;
-  };
-  Json header = Json::parse(text, watch, /*allow_exceptions=*/false);
-  if (duplicate) refuse(file, fmt::format("\"{}\" appears twice in the header", *duplicate));
-  if (!header.is_object()) refuse(file, "its header is not a JSON object");
-  return header;
-}
-
-uint64_t as_size(const InputFile& file, const std::string& name, const Json& value) {
-  if (!value.is_number_unsigned() || value.get<uint64_t>() > INT64_MAX) {
-    refuse(file, fmt::format("{}: sizes and offsets must be whole numbers, got {}", name,
-                             value.dump().substr(0, 40)));
-  }
-  return value.get<uint64_t>();
-}
-
-at::ScalarType as_dtype(const InputFile& file, const std::string& name, const Json& value) {
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  for (const DtypeName& known : kDtypes) {
-    if (text == known.text) return known.dtype;
-  }
-  refuse(file, fmt::format("{}: unsupported dtype {}", name, text));
-}
-
-// One entry, checked by itself. `begin` and `end` are relative to the start of the data.
-TensorPlace parse_entry(const InputFile& file, const std::string& name, const Json& entry,
-                        uint64_t data_start) {
-  if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") ||
-      !entry.contains("shape") || !entry.contains("data_offsets") || !entry["shape"].is_array() ||
-      !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
-    refuse(file, fmt::format("{}: expected dtype, shape and data_offsets", name));
-  }
-  TensorPlace place;
-  place.info.name = name;
-  place.info.dtype = as_dtype(file, name, entry["dtype"]);
-  uint64_t bytes = c10::elementSize(place.info.dtype);
-  for (const Json& size : entry["shape"]) {
-    const uint64_t extent = as_size(file, name, size);
-    place.info.shape.push_back(static_cast<int64_t>(extent));
-    if (__builtin_mul_overflow(bytes, extent, &bytes) || bytes > INT64_MAX) {
-      refuse(file, fmt::format("{}: the product of shape {} overflows", name,
-                               shape_text(place.info.shape)));
-    }
-  }
-  const uint64_t begin = as_size(file, name, entry["data_offsets"][0]);
-  const uint64_t end = as_size(file, name, entry["data_offsets"][1]);
-  if (begin > end || end - begin != bytes) {
-    refuse(file, fmt::format("{}: {} {} needs {} bytes, but its offsets [{}, {}] hold {}", name,
-                             dtype_text(place.info.dtype), shape_text(place.info.shape),
-                             with_commas(bytes), begin, end, begin > end ? 0 : end - begin));
-  }
-  if (end > file.size() - data_start) {
-    throw input_error(fmt::format(
-        "{}: {}: data ends at byte {} but the file has {} bytes; the download is incomplete",
-        file.path().string(), name, with_commas(data_start + end), with_commas(file.size())));
-  }
-  place.offset = data_start + begin;
-  return place;
-}
-
-void require_no_overlap_or_hole(const InputFile& file, std::vector<TensorPlace>& places,
-                                uint64_t data_start) {
-  std::stable_sort(places.begin(), places.end(), [](const TensorPlace& a, const TensorPlace& b) {
-    return std::pair(a.offset, a.info.bytes()) < std::pair(b.offset, b.info.bytes());
-  });
-  uint64_t expected = data_start;
-  std::string before = "the header";
-  for (const TensorPlace& place : places) {
-    if (place.offset < expected) {
-      refuse(file, fmt::format("{} and {} overlap", before, place.info.name));
-    }
-    if (place.offset > expected) {
-      refuse(file,
-             fmt::format("a hole of {} bytes before {}", place.offset - expected, place.info.name));
-    }
-    expected += place.info.bytes();
-    before = place.info.name;
-  }
-  if (expected != file.size()) {
-    refuse(file, fmt::format("{} bytes follow the last tensor", file.size() - expected));
-  }
-}
-
-std::string header_text(const std::vector<TensorInfo>& tensors,
-                        const std::map<std::string, std::string>& metadata) {
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  uint64_t offset = 0;
-  for (const TensorInfo& info : tensors) {
-    const auto known = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                    [&](const DtypeName& d) { return d.dtype == info.dtype; });
-    if (known == kDtypes.end()) {
-      throw input_error(
-          fmt::format("{}: safetensors cannot hold {}", info.name, dtype_text(info.dtype)));
-    }
-    header[info.name] = {{"dtype", known->text},
-                         {"shape", info.shape},
-                         {"data_offsets", {offset, offset + info.bytes()}}};
-    offset += info.bytes();
-  }
-  std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');  // data starts at a multiple of 8
-  return text;
-}
-
-}  // namespace
-
-SafetensorsHeader read_safetensors_header(const InputFile& file) {
-  uint64_t length = 0;
-  if (file.size() < sizeof length) {
-    refuse(file, fmt::format("{} bytes are too few for a header", file.size()));
-  }
-  file.read_at(0, &length, sizeof length);
-  if (length > kMaxHeader || length > file.size() - sizeof length) {
-    refuse(file,
-           fmt::format("the header claims {} bytes, the file has {}; it is damaged, cut short "
-                       "or in another format",
-                       with_commas(length), with_commas(file.size())));
-  }
-  std::string text(length, '\0');
-  file.read_at(sizeof length, text.data(), length);
-
-  const uint64_t data_start = sizeof length + length;
-  SafetensorsHeader header;
-  const nlohmann::json entries = parse_header(file, text);  // items() refers to it
-  for (const auto& [name, entry] : entries.items()) {
-    if (name != "__metadata__") {
-      header.places.push_back(parse_entry(file, name, entry, data_start));
-      continue;
-    }
-    if (!entry.is_object()) refuse(file, "__metadata__ is not an object");
-    for (const auto& [key, value] : entry.items()) {
-      if (!value.is_string()) refuse(file, fmt::format("metadata \"{}\" is not a text", key));
-      header.metadata[key] = value.get<std::string>();
-    }
-  }
-  require_no_overlap_or_hole(file, header.places, data_start);
-  return header;
-}
 
 SafetensorsWriter::SafetensorsWriter(const std::filesystem::path& path,
                                      std::vector<TensorInfo> tensors,
                                      const std::map<std::string, std::string>& metadata)
-    : file_(path), path_(path), tensors_(std::move(tensors)) {
-  const std::string text = header_text(tensors_, metadata);
+    : file_(path), path_(path), tensors_(std::move(tensors)), metadata_(metadata) {
+  const std::string text = safetensors_header_text(tensors_, metadata_);
   const uint64_t length = text.size();
+  header_bytes_ = text.size();
   file_.write(&length, sizeof length);
   file_.write(text);
 }
@@ -209,12 +27,9 @@ void SafetensorsWriter::write(const std::string& name, const at::Tensor& entries
                                               "entries; please report this",
                                               path_.string(), name));
   }
-  const at::Tensor stored = entries.to(tensors_[next_].dtype).contiguous();
-  if (stored.is_floating_point() && stored.element_size() < entries.element_size() &&
-      at::isfinite(entries).all().item<bool>() && !at::isfinite(stored).all().item<bool>()) {
-    throw input_error(fmt::format("{}: {}: values too large for {}; choose --dtype fp32",
-                                  path_.string(), name, dtype_text(tensors_[next_].dtype)));
-  }
+  const at::Tensor stored =
+      convert_finite(entries, tensors_[next_].dtype, fmt::format("{}: {}", path_.string(), name))
+          .contiguous();
   file_.write(stored.const_data_ptr(), stored.nbytes());
   filled_ += entries.numel();
   if (filled_ == tensors_[next_].elements()) {
@@ -223,13 +38,43 @@ void SafetensorsWriter::write(const std::string& name, const at::Tensor& entries
   }
 }
 
-void SafetensorsWriter::commit() {
-  if (next_ != tensors_.size()) {
+void SafetensorsWriter::set_metadata(const std::string& key, const std::string& value) {
+  const auto found = metadata_.find(key);
+  auto changed = metadata_;
+  changed[key] = value;
+  const std::string text = safetensors_header_text(tensors_, changed);
+  if (found == metadata_.end() || found->second.size() != value.size() ||
+      text.size() != header_bytes_) {
     throw Error(Fault::kInternal,
-                fmt::format("{}: {} of {} tensors were written; please report this", path_.string(),
-                            next_, tensors_.size()));
+                fmt::format("{}: metadata \"{}\" is set to a value of another length than was "
+                            "announced; please report this",
+                            path_.string(), key));
   }
+  file_.rewrite(sizeof(uint64_t), text);
+  metadata_ = std::move(changed);
+}
+
+void SafetensorsWriter::require_all_written() const {
+  if (next_ == tensors_.size()) return;
+  throw Error(Fault::kInternal, fmt::format("{}: {} of {} tensors were written; please report this",
+                                            path_.string(), next_, tensors_.size()));
+}
+
+void SafetensorsWriter::flush() {
+  require_all_written();
+  file_.flush();
+}
+
+void SafetensorsWriter::commit() {
+  require_all_written();
   file_.commit();
+}
+
+std::vector<TensorInfo> in_writing_order(std::vector<TensorInfo> tensors) {
+  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return c10::elementSize(a.dtype) > c10::elementSize(b.dtype);
+  });
+  return tensors;
 }
 
 void write_safetensors(const std::filesystem::path& path, const Weights& weights,
@@ -238,9 +83,7 @@ void write_safetensors(const std::filesystem::path& path, const Weights& weights
   for (const auto& [name, tensor] : weights) {
     tensors.push_back({name, tensor.scalar_type(), tensor.sizes().vec()});
   }
-  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
-    return c10::elementSize(a.dtype) > c10::elementSize(b.dtype);
-  });
+  tensors = in_writing_order(std::move(tensors));
   SafetensorsWriter writer(path, tensors, metadata);
   for (const TensorInfo& info : tensors) writer.write(info.name, weights.at(info.name));
   writer.commit();

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,8 +24,18 @@ struct TensorInfo {
   uint64_t bytes() const;    // as stored
 };
 
+// Why no tensor of this shape can be made, for a message: its size in bytes, or one of its strides,
+// does not fit 63 bits (a size of 0 elsewhere does not help), or it has more than 64 dimensions.
+// Ask before the shape of a file is believed: elements() and bytes() do not check.
+std::optional<std::string> find_shape_fault(at::ScalarType dtype,
+                                            const std::vector<int64_t>& shape);
+
 // "fp32", "fp16", "bf16", "fp64", "int64", ...: the spelling of the command line and of messages.
 std::string dtype_text(at::ScalarType dtype);
+
+// `tensor` converted to `dtype`. Throws Error(kInput) starting with `where` if a finite value
+// becomes infinite by it: infinity must not slip into a checkpoint. Cost: two copies at most.
+at::Tensor convert_finite(const at::Tensor& tensor, at::ScalarType dtype, const std::string& where);
 
 // Floating-point tensors are merged; all others (position ids and the like) are copied from the
 // base.

@@ -96,12 +96,28 @@ uint64_t data_offset(const InputFile& file, const std::string& name, uint64_t lo
          field<uint16_t>(file, header, 28);
 }
 
+// From a member's local header to the end of its data.
+struct Extent {
+  uint64_t begin = 0, end = 0;
+};
+
+// Members that share bytes are how a small file pretends to be a huge one.
+void require_no_overlap(const InputFile& file, std::vector<Extent> extents, uint64_t directory) {
+  std::sort(extents.begin(), extents.end(),
+            [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
+  extents.push_back({directory, directory});
+  for (size_t i = 1; i < extents.size(); ++i) {
+    if (extents[i].begin < extents[i - 1].end) refuse(file, "its members overlap");
+  }
+}
+
 }  // namespace
 
 std::map<std::string, ZipMember> read_zip_directory(const InputFile& file) {
   const Directory found = find_directory(file);
   const auto directory = read_piece(file, found.offset, found.bytes);
   std::map<std::string, ZipMember> members;
+  std::vector<Extent> extents;
   size_t at = 0;
   for (uint64_t entry = 0; entry < found.entries; ++entry) {
     if (field<uint32_t>(file, directory, at) != kEntrySignature) {
@@ -125,15 +141,17 @@ std::map<std::string, ZipMember> read_zip_directory(const InputFile& file) {
     if ((flags & 1) != 0 || (!is_compressed && packed != size)) {
       refuse(file, fmt::format("\"{}\" is encrypted or damaged", name));
     }
-    const ZipMember member{data_offset(file, name, local), packed, is_compressed};
+    const ZipMember member{data_offset(file, name, local), packed, size, is_compressed};
     if (member.offset > file.size() || member.bytes > file.size() - member.offset) {
       refuse(file, fmt::format("\"{}\" ends beyond the file", name));
     }
     if (!members.emplace(name, member).second) {
       refuse(file, fmt::format("\"{}\" appears twice", name));
     }
+    extents.push_back({local, member.offset + member.bytes});
     at += kEntryBytes + name_bytes + extra_bytes + comment_bytes;
   }
+  require_no_overlap(file, std::move(extents), found.offset);
   return members;
 }
 

@@ -15,11 +15,12 @@ namespace isomerge {
 struct ZipMember {
   uint64_t offset = 0;         // of its first byte in the file
   uint64_t bytes = 0;          // in the file
+  uint64_t full_bytes = 0;     // what the directory says it is uncompressed
   bool is_compressed = false;  // only the program text of a TorchScript module is
 };
 
 // Members by name. Throws Error(kInput) on: no end record (a download cut short), offsets beyond
-// the file, encrypted members, duplicate names.
+// the file, encrypted members, duplicate names, members that share bytes of the file.
 std::map<std::string, ZipMember> read_zip_directory(const InputFile& file);
 
 }  // namespace isomerge

@@ -2,6 +2,7 @@
 // a recipe file are the long flags of `isomerge merge`, with underscores.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -29,6 +30,7 @@ struct Recipe {
   std::filesystem::path out;
   OutputDtype dtype = OutputDtype::kAsBase;
   bool update_only = false;
+  uint64_t shard_bytes = 0;  // of tensors per file of an output folder; 0: one file
 };
 
 std::string precision_text(Precision precision);  // "fp32", "fp64"

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/archive.h"
-#include "checkpoint/safetensors.h"
+#include "checkpoint/output.h"
 #include "config/configuration.h"
 #include "config/method_info.h"
 #include "merge/method.h"
@@ -19,45 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-enum class OutputFormat { kSafetensors, kTorchScript };
-
-struct Output {
-  fs::path path;
-  OutputFormat format = OutputFormat::kSafetensors;
-};
-
-Output resolve_output(const fs::path& out, const Checkpoint& base) {
-  if (!out.has_filename() || fs::is_directory(out)) {
-    require_writable_folder(out);
-    return {out / "model.safetensors"};
-  }
-  const std::string extension = out.extension().string();
-  if (extension == ".safetensors") return {out};
-  if (extension != ".pt" && extension != ".pth" && extension != ".ts") {
-    throw input_error(
-        fmt::format("{}: unknown kind of output; name it *.safetensors, *.pt (TorchScript) "
-                    "or a folder with / at its end",
-                    out.string()));
-  }
+void require_fitting_output(const Recipe& recipe, OutputKind kind, const Checkpoint& base) {
+  if (kind != OutputKind::kTorchScript) return;
   if (base.format() != Format::kTorchScript) {
     throw input_error(
         fmt::format("{}: a TorchScript output takes its program from the base, but {} "
-                    "is a {} file; write *.safetensors",
-                    out.string(), base.label(), format_text(base.format())));
+                    "is a {}; write *.safetensors",
+                    recipe.out.string(), base.label(), format_text(base.format())));
   }
-  return {out, OutputFormat::kTorchScript};
-}
-
-// Writing over a file that is being read would destroy both.
-void require_not_an_input(const fs::path& out, const Recipe& recipe) {
-  std::error_code error;
-  const auto refuse_if_same = [&](const fs::path& input) {
-    if (fs::equivalent(out, input, error)) {
-      throw input_error(fmt::format("{}: the output is one of the inputs", out.string()));
-    }
-  };
-  refuse_if_same(recipe.base);
-  for (const auto& [task, path] : recipe.experts) refuse_if_same(path);
+  if (recipe.update_only || recipe.dtype != OutputDtype::kAsBase) {
+    throw input_error(fmt::format("{}: --update-only and --dtype need a *.safetensors output",
+                                  recipe.out.string()));
+  }
 }
 
 at::ScalarType output_dtype(const Recipe& recipe, const TensorInfo& info) {
@@ -81,19 +54,42 @@ at::Tensor output_value(const Recipe& recipe, double alpha, Role role, const Ten
   return recipe.update_only ? tensor.update : tensor.base.add(tensor.update, alpha);
 }
 
+constexpr size_t kHashLength = 32;
+
+std::string base_key() { return "isomerge.base"; }
+std::string expert_key(const std::string& task) { return "isomerge.expert." + task; }
+
+// The hashes are known only when everything was read: their places are kept.
 std::map<std::string, std::string> output_metadata(const Recipe& recipe, const Options& options,
                                                    double alpha) {
   std::vector<std::string> tasks;
   for (const auto& [task, path] : recipe.experts) tasks.push_back(task);
   const auto shown_alpha = recipe.update_only ? std::nullopt : std::optional(alpha);
-  return {{"format", "pt"},  // what other readers of safetensors expect to find
-          {"isomerge.recipe", configuration_text({recipe.method, options, shown_alpha})},
-          {"isomerge.tasks", join(tasks, ",")},
-          {"isomerge.precision", precision_text(recipe.precision)},
-          {"isomerge.content", recipe.update_only ? "merged update" : "model"}};
+  const std::string no_hash(kHashLength, '0');
+  std::map<std::string, std::string> metadata = {
+      {"format", "pt"},  // what other readers of safetensors expect to find
+      {"isomerge.recipe", configuration_text({recipe.method, options, shown_alpha})},
+      {"isomerge.tasks", join(tasks, ",")},
+      {"isomerge.precision", precision_text(recipe.precision)},
+      {"isomerge.content", recipe.update_only ? "merged update" : "model"},
+      {base_key(), no_hash}};
+  for (const std::string& task : tasks) metadata[expert_key(task)] = no_hash;
+  return metadata;
 }
 
-MergeSummary write_streamed(const Recipe& recipe, const Options& options, const Output& output,
+std::string model_card(const Recipe& recipe, const Options& options, double alpha) {
+  const MethodInfo& method = require_method_info(recipe.method);
+  std::string card = fmt::format(
+      "# {}\n\nMerged by isomerge: {} of {} experts{}.\n\n    {}\n\n    {}\n\n{}\n\nTasks:\n",
+      recipe.out.has_filename() ? recipe.out.filename().string()
+                                : recipe.out.parent_path().filename().string(),
+      method.title, recipe.experts.size(), recipe.update_only ? " (the merged update alone)" : "",
+      configuration_text({recipe.method, options, alpha}), method.formula, method.source);
+  for (const auto& [task, path] : recipe.experts) card += fmt::format("- {}\n", task);
+  return card + "\nThe hashes of base and experts are in the metadata of the safetensors files.\n";
+}
+
+MergeSummary write_streamed(const Recipe& recipe, const Options& options, OutputKind kind,
                             const Updates& updates, const Rules& rules,
                             const MergeSettings& settings) {
   const double alpha = resolved_alpha(recipe);
@@ -103,29 +99,34 @@ MergeSummary write_streamed(const Recipe& recipe, const Options& options, const 
     info.dtype = output_dtype(recipe, info);
     infos.push_back(std::move(info));
   }
-  SafetensorsWriter writer(output.path, infos, output_metadata(recipe, options, alpha));
+  FolderOptions folder;
+  if (kind == OutputKind::kFolder) {
+    folder = folder_beside(recipe.out, updates.base(), recipe.shard_bytes,
+                           model_card(recipe, options, alpha));
+  }
+  StreamedOutput output(recipe.out, kind, infos, output_metadata(recipe, options, alpha), folder);
   MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
     const Piece& piece = part.piece;
     if (recipe.update_only && piece.role == Role::kCopied) return;
-    writer.write(piece.info.name, output_value(recipe, alpha, piece.role, part));
+    output.write(piece.info.name, output_value(recipe, alpha, piece.role, part));
   });
-  writer.commit();
+  output.set_metadata(base_key(), summary.base_hash);
+  for (size_t t = 0; t < updates.tasks().size(); ++t) {
+    output.set_metadata(expert_key(updates.tasks()[t]), summary.expert_hashes[t]);
+  }
+  output.commit();
   return summary;
 }
 
-MergeSummary write_torchscript(const Recipe& recipe, const Output& output, const Updates& updates,
-                               const Rules& rules, const MergeSettings& settings) {
-  if (recipe.update_only || recipe.dtype != OutputDtype::kAsBase) {
-    throw input_error(fmt::format("{}: --update-only and --dtype need a *.safetensors output",
-                                  output.path.string()));
-  }
+MergeSummary write_torchscript(const Recipe& recipe, const Updates& updates, const Rules& rules,
+                               const MergeSettings& settings) {
   const double alpha = resolved_alpha(recipe);
   Weights weights;
   MergeSummary summary = merge_tensors(updates, rules, settings, [&](const MergedTensor& tensor) {
     weights[tensor.info.name] =
         output_value(recipe, alpha, tensor.role, tensor).to(tensor.info.dtype);
   });
-  write_archive(output.path, updates.base(),
+  write_archive(recipe.out, updates.base(),
                 [&](const std::string& name) { return weights.at(name); });
   return summary;
 }
@@ -159,21 +160,35 @@ double resolved_alpha(const Recipe& recipe) {
   return recipe.alpha ? *recipe.alpha : require_method_info(recipe.method).default_alpha.value();
 }
 
-MergeSummary merge_files(const Recipe& recipe, int threads, c10::Device device) {
+MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resources,
+                             FactorCache* cache) {
+  MergeSettings settings;
+  settings.roles = {recipe.exclude, recipe.average};
+  settings.dtype = compute_dtype(recipe.precision);
+  settings.threads = resources.threads;
+  settings.device = resources.device;
+  settings.max_memory = resources.max_memory;
+  settings.cache = cache;
+  return settings;
+}
+
+MergeSummary merge_files(const Recipe& recipe, const MergeResources& resources) {
   const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
   const Rules rules = require_method(recipe.method).rules(options);
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   try {
     const Updates updates(recipe.base, experts);
-    const Output output = resolve_output(recipe.out, updates.base());
-    require_not_an_input(output.path, recipe);
-    const MergeSettings settings{
-        {recipe.exclude, recipe.average}, compute_dtype(recipe.precision), threads, device};
-    const MergeSummary summary =
-        output.format == OutputFormat::kSafetensors
-            ? write_streamed(recipe, options, output, updates, rules, settings)
-            : write_torchscript(recipe, output, updates, rules, settings);
+    const OutputKind kind = output_kind(recipe.out);
+    require_fitting_output(recipe, kind, updates.base());
+    require_not_an_input(recipe.out, kind, updates.files());
+    std::optional<FactorCache> cache;
+    if (!resources.cache.empty()) cache.emplace(resources.cache);
+    const MergeSettings settings = merge_settings(recipe, resources, cache ? &*cache : nullptr);
+    MergeSummary summary = kind == OutputKind::kTorchScript
+                               ? write_torchscript(recipe, updates, rules, settings)
+                               : write_streamed(recipe, options, kind, updates, rules, settings);
+    if (cache) summary.cache = cache->counts();
     report_oddities(summary);
     return summary;
   } catch (const Error& error) {

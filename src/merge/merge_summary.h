@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "factor/factor_cache.h"
 #include "merge/pieces.h"
 #include "merge/rule.h"
 
@@ -20,6 +21,7 @@ struct MergeSummary {
   std::vector<std::pair<std::string, Findings>> findings;
   // Pairs of tasks whose experts hold the same values in every tensor.
   std::vector<std::pair<std::string, std::string>> equal_experts;
+  FactorCache::Counts cache;  // what the factor cache served
   // Hash of all values that were read, in file order: of the base, and of each expert.
   std::string base_hash;
   std::vector<std::string> expert_hashes;

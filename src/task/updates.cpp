@@ -109,6 +109,15 @@ Updates::Updates(const std::filesystem::path& base, const std::vector<Expert>& e
   require_same_layout(base_->layout(), layouts);
 }
 
+std::vector<std::filesystem::path> Updates::files() const {
+  std::vector<std::filesystem::path> files = base_->files();
+  for (const auto& expert : experts_) {
+    const auto own = expert->files();
+    files.insert(files.end(), own.begin(), own.end());
+  }
+  return files;
+}
+
 uint64_t Updates::bytes(const std::string& name) const {
   uint64_t total = base_->require_info(name).bytes();
   for (const auto& expert : experts_) total += expert->require_info(name).bytes();

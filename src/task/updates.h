@@ -66,6 +66,8 @@ class Updates {
   const Checkpoint& base() const { return *base_; }
   const std::vector<TensorInfo>& tensors() const { return base_->tensors(); }  // file order
 
+  std::vector<std::filesystem::path> files() const;  // everything that is read
+
   // Bytes to read for one tensor of the base and all experts.
   uint64_t bytes(const std::string& name) const;
 

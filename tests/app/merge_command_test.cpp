@@ -208,7 +208,8 @@ TEST_F(MergeCommand, AnIOErrorWhileReadingIsTheMachinesFault) {
 TEST(Program, ExplainsItself) {
   const ProgramResult overview = run_isomerge({"--help"});
   EXPECT_EQ(overview.exit_code, 0);
-  for (const char* command : {"merge", "methods", "inspect", "evaluate", "run", "report"}) {
+  for (const char* command :
+       {"merge", "methods", "inspect", "convert", "evaluate", "run", "report"}) {
     expect_mentions(overview.out, {command});
     const ProgramResult help = run_isomerge({command, "--help"});
     EXPECT_EQ(help.exit_code, 0);
@@ -224,20 +225,6 @@ TEST(Program, ListsMethodsWithTheirOptions) {
   expect_mentions(one.out, {"Iso-CTS", "common_fraction=0.8", "2502.04959"});
   EXPECT_EQ(nlohmann::json::parse(run_isomerge({"methods", "--json"}).out).size(), 7u);
   EXPECT_EQ(run_isomerge({"methods", "nothing"}).exit_code, 2);
-}
-
-TEST_F(MergeCommand, InspectListsTensorsAndDifferences) {
-  const ProgramResult list = run_isomerge({"inspect", path("a")});
-  EXPECT_EQ(list.exit_code, 0);
-  expect_mentions(list.out, {"proj", "[64, 32]", "fp32", "matrix", "2 tensors", "hash "});
-  EXPECT_EQ(
-      nlohmann::json::parse(run_isomerge({"inspect", path("a"), "--json"}).out)["tensors"].size(),
-      2u);
-  EXPECT_EQ(run_isomerge({"inspect", path("a"), "--against", path("base")}).exit_code, 0);
-  save("b", {}, "bias");
-  const ProgramResult differences = run_isomerge({"inspect", path("b"), "--against", path("base")});
-  EXPECT_EQ(differences.exit_code, 1);
-  expect_mentions(differences.out, {"missing: bias [32]"});
 }
 
 }  // namespace

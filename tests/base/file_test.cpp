@@ -160,6 +160,17 @@ TEST(TextFile, ComesBackWithEveryByte) {
   EXPECT_EQ(read_text_file(folder.write("e", "")), "");
 }
 
+TEST(InputFile, TakesHintsAboutAnyRange) {
+  const TemporaryFolder folder;
+  const InputFile file(folder.write("f", "0123456789"));
+  file.will_need(2, 5);
+  file.will_need(5, 0);
+  file.will_need(100, UINT64_MAX);
+  char c = 0;
+  file.read_at(9, &c, 1);
+  EXPECT_EQ(c, '9');
+}
+
 TEST(WritableFolder, IsMadeWithItsParentsAndLeftEmpty) {
   const TemporaryFolder folder;
   require_writable_folder(folder / "a/b");

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/expect_error.h"
+
 namespace isomerge {
 namespace {
 
@@ -56,6 +58,19 @@ TEST(Glob, TakesNoExponentialTime) {
   EXPECT_FALSE(glob_matches("*a*a*a*a*a*a*a*a*a*a*b", std::string(5000, 'a')));
 }
 
+TEST(Utf8, IsRecognisedAsTheStandardDefinesIt) {
+  for (const char* good : {"", "visual.proj", "\xC2\x80", "\xC3\xA9", "\xE2\x82\xAC",
+                           "\xF0\x9F\x98\x80", "\xF4\x8F\xBF\xBF", "\xEE\x80\x80"}) {
+    EXPECT_TRUE(is_utf8(good)) << good;
+  }
+  EXPECT_TRUE(is_utf8(std::string(1, '\0')));
+  for (const char* bad :
+       {"\x80", "\xFF", "a\xC3", "\xC3(", "\xE2\x82", "\xE2\x28\xA1", "\xC0\xAF", "\xE0\x80\xAF",
+        "\xF0\x82\x82\xAC", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"}) {
+    EXPECT_FALSE(is_utf8(bad)) << bad;
+  }
+}
+
 TEST(NumberText, IsTheShortestThatReadsBack) {
   EXPECT_EQ(number_text(0.1), "0.1");
   EXPECT_EQ(number_text(1.0), "1");
@@ -99,6 +114,30 @@ TEST(HumanBytes, TakesTheLargestUnitThatIsAtLeastOne) {
 TEST(HumanBytes, NeverRoundsUpToAThousandAndTwentyFour) {
   EXPECT_EQ(human_bytes((uint64_t{1} << 20) - 1), "1.0 MiB");
   EXPECT_EQ(human_bytes((uint64_t{1} << 30) - 1), "1.0 GiB");
+}
+
+TEST(ParseBytes, KnowsDecimalAndBinaryUnitsInAnyCase) {
+  EXPECT_EQ(parse_bytes("4096"), 4096u);
+  EXPECT_EQ(parse_bytes("512B"), 512u);
+  EXPECT_EQ(parse_bytes("3KB"), 3000u);
+  EXPECT_EQ(parse_bytes("3KiB"), 3072u);
+  EXPECT_EQ(parse_bytes("2MB"), 2'000'000u);
+  EXPECT_EQ(parse_bytes("1.5 MiB"), 3u << 19);
+  EXPECT_EQ(parse_bytes("5gb"), 5'000'000'000u);
+  EXPECT_EQ(parse_bytes("5GiB"), uint64_t{5} << 30);
+  EXPECT_EQ(parse_bytes("1TB"), 1'000'000'000'000u);
+  EXPECT_EQ(parse_bytes("2TIB"), uint64_t{2} << 40);
+  EXPECT_EQ(parse_bytes("0"), 0u);
+  EXPECT_EQ(parse_bytes("1.0001B"), 1u) << "no fractions of a byte";
+}
+
+TEST(ParseBytes, RefusesWhatIsNoSize) {
+  for (const char* text : {"", "GiB", "5 GiX", "-1", "1e9", "1.2.3MB", "5GiB ", "0x10", "nan"}) {
+    expect_mentions(error_message([&] { parse_bytes(text); }),
+                    {std::string("got \"") + text + "\"", "5GiB"});
+  }
+  expect_mentions(error_message([] { parse_bytes("99999999TiB"); }), {"more than any file"});
+  expect_mentions(error_message([] { parse_bytes(std::string(400, '9')); }), {"expected a size"});
 }
 
 TEST(HumanSeconds, ReadsAsAPersonSaysIt) {

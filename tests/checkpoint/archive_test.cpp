@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/unpickler.h"
 #include "support/expect_error.h"
+#include "support/pickle_bytes.h"
 #include "support/random_tensors.h"
 #include "support/temporary_folder.h"
 
@@ -133,50 +133,64 @@ TEST(Archive, TwoNamesOfOneStorageMustGetEqualValues) {
   EXPECT_FALSE(std::filesystem::exists(folder / "bad.pt"));
 }
 
-// protocol 2, GLOBAL os system, a text, TUPLE1, REDUCE
-TEST(Unpickler, APickleThatCallsAFunctionIsRefusedByItsName) {
-  expect_mentions(error_message([] {
-                    read_pickle(
-                        "\x80\x02"
-                        "cos\nsystem\nX\x02\x00\x00\x00ls\x85R.",
-                        "m.pt");
+// The directory says how much text the program is; it is believed before anything is inflated.
+TEST(Archive, AProgramThatClaimsToBeEnormousIsNotInflated) {
+  const TemporaryFolder folder;
+  PickleBytes pickle;
+  pickle.global("__torch__", "Encoder").raw(")\x81}").text("w");
+  pickle.tensor("FloatStorage", "0", 1, 0, {1}, {1}).raw("sb");
+  const ZipEntry text{"archive/data.pkl", pickle.done()};
+  const ZipEntry data{"archive/data/0", std::string(4, '\0')};
+  const ZipEntry bomb{"archive/code/x.py", "deflated", 8, 300u << 20};
+  const auto refusal = [&](const std::vector<ZipEntry>& entries) {
+    const Checkpoint pattern(folder.write("p.pt", zip_bytes(entries)));
+    EXPECT_EQ(pattern.format(), Format::kTorchScript);
+    return error_message([&] {
+      write_archive(folder / "out.pt", pattern, [](const std::string&) { return at::ones({1}); });
+    });
+  };
+  expect_mentions(refusal({text, data, bomb}), {"p.pt", "300.0 MiB", "256.0 MiB"});
+  const ZipEntry half{"archive/code/y.py", "deflated", 8, 200u << 20};
+  const ZipEntry other_half{"archive/code/z.py", "deflated", 8, 200u << 20};
+  expect_mentions(refusal({text, data, half, other_half}), {"p.pt", "256.0 MiB"});
+  expect_mentions(refusal({text, data, {"elsewhere", "x"}}), {"elsewhere", "not below"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.pt"));
+}
+
+TEST(Archive, ValuesThatTheDtypeOfThePatternCannotHoldAreRefused) {
+  const TemporaryFolder folder;
+  const Checkpoint pattern(save_module(folder));
+  expect_mentions(error_message([&] {
+                    write_archive(folder / "out.pt", pattern, [&](const std::string& name) {
+                      const at::Tensor old = pattern.read(name);
+                      return name == "visual.bias" ? at::full({3}, 1e6) : old;
+                    });
                   }),
-                  {"m.pt", "os.system", "a program, not data"});
+                  {"visual.bias", "too large for fp16"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "out.pt"));
 }
 
-TEST(Unpickler, APickledModuleIsRefusedWithTheWayOut) {
-  expect_mentions(error_message([] {
-                    read_pickle(
-                        "\x80\x02"
-                        "copen_clip.model\nCLIP\n)\x81.",
-                        "m.pt");
+TEST(Archive, WeightsOfAnotherShapeAreOurOwnFault) {
+  const TemporaryFolder folder;
+  const Checkpoint pattern(save_module(folder));
+  error_message(
+      [&] {
+        write_archive(folder / "out.pt", pattern, [](const std::string&) { return at::ones({9}); });
+      },
+      Fault::kInternal);
+}
+
+TEST(Archive, AStateDictIsNoPatternForAProgram) {
+  const TemporaryFolder folder;
+  PickleBytes pickle;
+  pickle.raw("}").text("w").tensor("FloatStorage", "0", 1, 0, {1}, {1}).raw("s");
+  const Checkpoint pattern(
+      folder.write("m.pt", state_dict_bytes(pickle.done(), {std::string(4, '\0')})));
+  expect_mentions(error_message([&] {
+                    write_archive(folder / "out.pt", pattern,
+                                  [](const std::string&) { return at::ones({1}); });
                   }),
-                  {"open_clip.model.CLIP", "state_dict"});
-}
-
-TEST(Unpickler, ReadsNumbersTextsAndContainers) {
-  using namespace std::string_literals;
-  // {'a': [1, -2, 300, 70000], 'b': (True, None, 2**40)}
-  const std::string bytes = "\x80\x02}q\x00(X\x01\x00\x00\x00"s +
-                            "a](K\x01J\xfe\xff\xff\xffM\x2c\x01J\x70\x11\x01\x00"s +
-                            "eX\x01\x00\x00\x00"s + "b\x88N\x8a\x06\x00\x00\x00\x00\x00\x01\x87u."s;
-  const PickleValue value = read_pickle(bytes, "p");
-  ASSERT_EQ(value->items.size(), 4u);
-  ASSERT_EQ(value->items[1]->items.size(), 4u);
-  EXPECT_EQ(value->items[1]->items[1]->integer, -2);
-  EXPECT_EQ(value->items[1]->items[2]->integer, 300);
-  EXPECT_EQ(value->items[1]->items[3]->integer, 70000);
-  ASSERT_EQ(value->items[3]->items.size(), 3u);
-  EXPECT_EQ(value->items[3]->items[2]->integer, int64_t{1} << 40);
-}
-
-TEST(Unpickler, StackAndMemoFaultsAreErrors) {
-  using namespace std::string_literals;
-  for (const std::string& bytes :
-       {"."s, "R."s, "e."s, "(."s, "h\x01."s, "K"s, "X\xff\xff\xff\xff."s, "]K\x01s."s,
-        "\x8a\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01."s, "K\x01Q."s, "\xff."s, "N)b."s}) {
-    EXPECT_THROW(read_pickle(bytes, "p"), Error) << bytes;
-  }
+                  {"m.pt", "state dict", "no program"});
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors_header.h"
 #include "support/expect_error.h"
 #include "support/random_tensors.h"
 #include "support/temporary_folder.h"
@@ -143,6 +144,21 @@ TEST_F(SafetensorsFile, AShapeWhoseProductOverflowsIsRefused) {
                   {"overflow"});
 }
 
+// A size of 0 makes the product 0, but LibTorch's strides overflow all the same.
+TEST_F(SafetensorsFile, AShapeThatNoTensorCanHaveIsRefusedThoughItIsEmpty) {
+  expect_mentions(refusal("{" + entry("a", "F32", "[0,4611686018427387904,4]", "[0,0]") + "}", 0),
+                  {"a", "overflows"});
+  std::string ones = "[1";
+  for (int i = 0; i < 64; ++i) ones += ",1";
+  expect_mentions(refusal("{" + entry("a", "U8", ones + "]", "[0,1]") + "}", 1),
+                  {"a", "65 dimensions"});
+}
+
+TEST_F(SafetensorsFile, AHeaderNestedDeeplyIsRefusedWithoutRecursion) {
+  const std::string lists = std::string(200'000, '[') + std::string(200'000, ']');
+  expect_mentions(refusal("{\"a\":" + lists + "}", 0), {"nested too deeply"});
+}
+
 TEST_F(SafetensorsFile, AHeaderLongerThanTheFileIsRefusedBeforeItIsRead) {
   for (const uint64_t length : {uint64_t{1} << 62, uint64_t{99'999'999}, UINT64_MAX}) {
     std::string bytes(sizeof length, '\0');
@@ -216,6 +232,7 @@ TEST_F(SafetensorsFile, TensorsOutOfTurnOrLeftOutAreOurOwnFault) {
   error_message([&] { writer.write("b", at::zeros({1})); }, Fault::kInternal);
   error_message([&] { writer.write("a", at::zeros({2})); }, Fault::kInternal);
   writer.write("a", at::zeros({1}));
+  error_message([&] { writer.flush(); }, Fault::kInternal);
   error_message([&] { writer.commit(); }, Fault::kInternal);
 }
 

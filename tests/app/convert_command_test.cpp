@@ -1,0 +1,151 @@
+// isomerge convert: between all formats, by the real program.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors.h"
+#include "support/expect_error.h"
+#include "support/pickle_bytes.h"
+#include "support/program.h"
+#include "support/random_tensors.h"
+#include "support/script_module.h"
+#include "support/temporary_folder.h"
+
+namespace isomerge {
+namespace {
+
+class ConvertCommand : public ::testing::Test {
+ protected:
+  ConvertCommand() {
+    weights_ = {{"visual.proj", random_tensor({12, 8}, 1).to(at::kFloat)},
+                {"visual.bias", random_tensor({8}, 2).to(at::kHalf)},
+                {"ids", at::arange(6, at::kLong)}};
+    write_safetensors(path("in.safetensors"), weights_, {{"author", "me"}});
+    ScriptModule module;
+    module.parameters = {{"visual.proj", at::zeros({12, 8})},
+                         {"visual.bias", at::zeros({8}, at::kHalf)}};
+    module.buffers = {{"ids", at::zeros({6}, at::kLong)}};
+    module.methods = "def forward(self, x):\n  return x\n";
+    module.save(path("program.pt"));
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  ProgramResult convert(const std::string& in, const std::string& out,
+                        const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words{"convert", path(in), path(out)};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_isomerge(words);
+  }
+
+  void expect_weights(const std::string& name) const {
+    const Checkpoint checkpoint(path(name));
+    EXPECT_EQ(checkpoint.tensors().size(), weights_.size());
+    for (const auto& [key, tensor] : weights_) {
+      EXPECT_EQ(checkpoint.read(key).scalar_type(), tensor.scalar_type()) << key;
+      EXPECT_TRUE(checkpoint.read(key).equal(tensor)) << key;
+    }
+  }
+
+  void expect_refusal(const ProgramResult& result, const std::vector<std::string>& texts) const {
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_EQ(result.out, "");
+    expect_mentions(result.err, texts);
+  }
+
+  TemporaryFolder folder_;
+  Weights weights_;
+};
+
+TEST_F(ConvertCommand, GoesAroundThroughAllFormatsWithoutLosingABit) {
+  folder_.write("config.json", "{\"a\": 1}");
+  const ProgramResult folder = convert("in.safetensors", "sharded/", {"--shard-size", "100B"});
+  EXPECT_EQ(folder.exit_code, 0) << folder.err;
+  expect_mentions(folder.out, {"sharded/", "3 tensors", "448 B", "safetensors from"});
+  EXPECT_TRUE(std::filesystem::exists(path("sharded/model.safetensors.index.json")));
+  EXPECT_EQ(TemporaryFolder::read(path("sharded/config.json")), "{\"a\": 1}");
+  expect_mentions(TemporaryFolder::read(path("sharded/README.md")),
+                  {"# sharded", "in.safetensors", "3 tensors"});
+  EXPECT_EQ(Checkpoint(path("sharded")).metadata().at("author"), "me");
+  expect_weights("sharded");
+  EXPECT_EQ(convert("sharded", "m.pt", {"--program", path("program.pt")}).exit_code, 0);
+  EXPECT_EQ(Checkpoint(path("m.pt")).format(), Format::kTorchScript);
+  expect_weights("m.pt");
+  EXPECT_EQ(convert("m.pt", "copy.pt").exit_code, 0) << "with its own program";
+  expect_weights("copy.pt");
+  const ProgramResult back = convert("copy.pt", "out.safetensors", {"--json"});
+  EXPECT_EQ(nlohmann::json::parse(back.out)["bytes"], 448);
+  expect_weights("out.safetensors");
+  EXPECT_EQ(Checkpoint(path("out.safetensors")).metadata().at("format"), "pt");
+}
+
+TEST_F(ConvertCommand, TakesStateDictsAndKeepsAReadmeThatIsThere) {
+  PickleBytes pickle;
+  pickle.raw("}").text("w").tensor("ByteStorage", "0", 3, 0, {3}, {1}).raw("s");
+  folder_.write("model/pytorch_model.bin", state_dict_bytes(pickle.done(), {"abc"}));
+  folder_.write("model/README.md", "mine");
+  EXPECT_EQ(convert("model", "model/").exit_code, 0);
+  EXPECT_EQ(Checkpoint(path("model/model.safetensors")).read("w")[2].item<int>(), 'c');
+  EXPECT_EQ(TemporaryFolder::read(path("model/README.md")), "mine");
+}
+
+TEST_F(ConvertCommand, ChangesTheDtypeOfFloatingTensorsOnly) {
+  EXPECT_EQ(convert("in.safetensors", "b.safetensors", {"--dtype", "bf16"}).exit_code, 0);
+  const Checkpoint checkpoint(path("b.safetensors"));
+  EXPECT_TRUE(checkpoint.read("visual.proj").equal(weights_.at("visual.proj").to(at::kBFloat16)));
+  EXPECT_EQ(checkpoint.require_info("visual.bias").dtype, at::kBFloat16);
+  EXPECT_EQ(checkpoint.require_info("ids").dtype, at::kLong);
+  write_safetensors(path("large.safetensors"), {{"w", at::full({2}, 1e6f)}});
+  expect_refusal(convert("large.safetensors", "half.safetensors", {"--dtype", "fp16"}),
+                 {"half.safetensors", "w", "too large for fp16"});
+  EXPECT_FALSE(std::filesystem::exists(path("half.safetensors")));
+}
+
+TEST_F(ConvertCommand, AnOutputThatIsAnInputIsRefused) {
+  expect_refusal(convert("in.safetensors", "./in.safetensors"), {"would replace the input"});
+  expect_refusal(convert("program.pt", "program.pt"), {"would replace the input"});
+  ASSERT_EQ(convert("in.safetensors", "m/", {"--shard-size", "100B"}).exit_code, 0);
+  expect_refusal(convert("m", "m/"), {"m/", "would replace the input", "model-00001-of-"});
+  expect_refusal(convert("in.safetensors", "program.pt", {"--program", path("program.pt")}),
+                 {"would replace the input"});
+  expect_weights("m");
+}
+
+TEST_F(ConvertCommand, WhatDoesNotFitTheOutputIsRefused) {
+  expect_refusal(convert("in.safetensors", "x.onnx"), {"x.onnx", "unknown kind of output"});
+  expect_refusal(convert("in.safetensors", "x.safetensors", {"--shard-size", "1GiB"}),
+                 {"--shard-size is for a folder"});
+  expect_refusal(convert("in.safetensors", "x/", {"--shard-size", "1 GiX"}),
+                 {"--shard-size", "1 GiX", "5GiB"});
+  expect_refusal(convert("in.safetensors", "x/", {"--shard-size", "0"}), {"--shard-size", "0"});
+  expect_refusal(convert("in.safetensors", "x/", {"--program", path("program.pt")}),
+                 {"--program is for *.pt"});
+  expect_refusal(convert("in.safetensors", "x.pt", {"--dtype", "fp16"}), {"--dtype is for"});
+  expect_refusal(convert("in.safetensors", "x.safetensors", {"--dtype", "fp8"}),
+                 {"--dtype", "fp8"});
+  expect_refusal(convert("in.safetensors", "x.pt"), {"in.safetensors", "--program"});
+  expect_refusal(run_isomerge({"convert", path("in.safetensors")}), {"usage: isomerge convert"});
+  write_safetensors(path("other.safetensors"), {{"visual.proj", at::zeros({8, 12})}});
+  expect_refusal(convert("other.safetensors", "x.pt", {"--program", path("program.pt")}),
+                 {"shape: visual.proj: expected [12, 8]", "missing: ids", "missing: visual.bias"});
+  EXPECT_FALSE(std::filesystem::exists(path("x")));
+  EXPECT_FALSE(std::filesystem::exists(path("x.pt")));
+}
+
+TEST_F(ConvertCommand, AFullDiskLeavesNoFilesInTheFolder) {
+  write_safetensors(path("large.safetensors"),
+                    {{"w", at::zeros({9000})}, {"v", at::zeros({9000})}});
+  const ProgramResult result =
+      run_isomerge({"convert", path("large.safetensors"), path("d/"), "--shard-size", "36000B"},
+                   "ulimit -f 16;");
+  EXPECT_EQ(result.exit_code, 3) << result.err;
+  expect_mentions(result.err, {"d/model-0000", "nothing was left behind"});
+  EXPECT_TRUE(std::filesystem::is_empty(path("d")));
+}
+
+}  // namespace
+}  // namespace isomerge
