@@ -74,6 +74,7 @@ std::vector<InputFile> open_shards(const fs::path& index, const std::vector<std:
                     index.string(), missing.size(), names.size(), join(missing, "\n  ")));
   }
   std::vector<InputFile> files;
+  files.reserve(names.size());
   for (const std::string& name : names) files.emplace_back(index.parent_path() / name);
   return files;
 }

@@ -72,15 +72,28 @@ double stop_limits() {
 
 }  // namespace isomerge
 
-// Every new of the process, the libraries' included.
-void* operator new(size_t bytes) {
+// Every new of the process, the libraries' included, and in each form: the sanitizer has its own of
+// those that are left out, and takes the pair for a mistake.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
   void* data = std::malloc(bytes == 0 ? 1 : bytes);
-  if (data == nullptr) throw std::bad_alloc();
-  isomerge::count(static_cast<int64_t>(::malloc_usable_size(data)));
+  if (data != nullptr) isomerge::count(static_cast<int64_t>(::malloc_usable_size(data)));
   return data;
+}
+void* operator new(size_t bytes) {
+  void* data = operator new(bytes, std::nothrow);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+void* operator new[](size_t bytes) { return operator new(bytes); }
+void* operator new[](size_t bytes, const std::nothrow_t& tag) noexcept {
+  return operator new(bytes, tag);
 }
 void operator delete(void* data) noexcept {
   if (isomerge::counting) isomerge::live -= static_cast<int64_t>(::malloc_usable_size(data));
   std::free(data);
 }
 void operator delete(void* data, size_t) noexcept { operator delete(data); }
+void operator delete(void* data, const std::nothrow_t&) noexcept { operator delete(data); }
+void operator delete[](void* data) noexcept { operator delete(data); }
+void operator delete[](void* data, size_t) noexcept { operator delete(data); }
+void operator delete[](void* data, const std::nothrow_t&) noexcept { operator delete(data); }
