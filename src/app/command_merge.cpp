@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -50,17 +51,29 @@ MergeResources resources_of(const Arguments& arguments) {
   return resources;
 }
 
-void print_plan(const Recipe& recipe, const MergePlan& plan) {
+std::string rank_text(int64_t rank) { return rank == 0 ? "-" : std::to_string(rank); }
+
+void print_plan(const Recipe& recipe, const MergePlan& plan, const MergeResources& resources) {
   fmt::print("{}\n", configuration_text(
                          {recipe.method,
                           resolve_options(require_method_info(recipe.method), recipe.options),
                           resolved_alpha(recipe)}));
+  size_t width = 6;
+  for (const PlannedTensor& tensor : plan.tensors) width = std::max(width, tensor.info.name.size());
+  fmt::print("{:<9} {:<{}} {:<16} {:>5} {:>5} {:>10} {:>10} {:>8}  {}\n", "role", "tensor", width,
+             "shape", "k", "s", "read", "memory", "time", "why");
   for (const PlannedTensor& tensor : plan.tensors) {
-    fmt::print("{:<10} {:<52} {:<18} {:>10}  {}\n", tensor.role, tensor.info.name,
-               shape_text(tensor.info.shape), human_bytes(tensor.bytes), tensor.reason);
+    fmt::print("{:<9} {:<{}} {:<16} {:>5} {:>5} {:>10} {:>10} {:>8}  {}\n", tensor.role,
+               tensor.info.name, width, shape_text(tensor.info.shape), rank_text(tensor.common),
+               rank_text(tensor.per_task), human_bytes(tensor.bytes), human_bytes(tensor.memory),
+               human_seconds(tensor.seconds),
+               tensor.reason + (tensor.is_unchanged ? ", no expert changed it" : ""));
   }
-  fmt::print("{} tensors, {} to read, about {} of memory for the tensors in flight\n",
-             plan.tensors.size(), human_bytes(plan.bytes), human_bytes(plan.memory));
+  fmt::print("{} tensors, {} to read{}; about {} and {} of memory on {} thread{}\n",
+             plan.tensors.size(), human_bytes(plan.bytes),
+             plan.passes > 1 ? fmt::format(" {} times", plan.passes) : "",
+             human_seconds(plan.seconds), human_bytes(plan.memory), resources.threads,
+             resources.threads == 1 ? "" : "s");
 }
 
 void print_summary(const Recipe& recipe, const MergeSummary& summary, double seconds, bool json) {
@@ -143,12 +156,13 @@ const CommandInfo& merge_info() {
 
 int run_merge(const Arguments& arguments) {
   const Recipe recipe = recipe_of(arguments);
+  const MergeResources resources = resources_of(arguments);
   if (arguments.has("dry-run")) {
-    print_plan(recipe, plan_merge(recipe, arguments.threads()));
+    print_plan(recipe, plan_merge(recipe, resources), resources);
     return 0;
   }
   const auto start = std::chrono::steady_clock::now();
-  const MergeSummary summary = merge_files(recipe, resources_of(arguments));
+  const MergeSummary summary = merge_files(recipe, resources);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   print_summary(recipe, summary, elapsed.count(), arguments.has("json"));
   return 0;

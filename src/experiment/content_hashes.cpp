@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/text.h"
+#include "checkpoint/checkpoint.h"
 
 namespace isomerge {
 namespace {
@@ -33,7 +35,16 @@ ContentHashes::ContentHashes(std::filesystem::path memory) : memory_(std::move(m
   }
 }
 
-std::string ContentHashes::hash(const std::filesystem::path& file) {
+std::string ContentHashes::hash(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path) && !path.string().ends_with(".index.json")) {
+    return hash_one(path);
+  }
+  std::vector<std::string> hashes;
+  for (const auto& file : Checkpoint(path).files()) hashes.push_back(hash_one(file));
+  return hash_text(join(hashes, "\n"));
+}
+
+std::string ContentHashes::hash_one(const std::filesystem::path& file) {
   const std::string identity = identity_of(file);
   const auto found = known_.find(identity);
   if (found != known_.end()) return found->second;

@@ -15,13 +15,16 @@ class ContentHashes {
   // Reads what is remembered in `memory`; a missing or damaged file means nothing is.
   explicit ContentHashes(std::filesystem::path memory);
 
-  // XXH3-128 of the file's bytes, 32 hexadecimal digits. Throws Error as hash_file() does.
-  std::string hash(const std::filesystem::path& file);
+  // XXH3-128 of the file's bytes, 32 hexadecimal digits; of a checkpoint folder or index, that of
+  // the hashes of the files it stands for. Throws Error as hash_file() and Checkpoint do.
+  std::string hash(const std::filesystem::path& path);
 
   // Writes the memory if something new was learned.
   void save();
 
  private:
+  std::string hash_one(const std::filesystem::path& file);
+
   std::filesystem::path memory_;
   std::map<std::string, std::string> known_;  // "size nanoseconds inode path" -> hash
   bool changed_ = false;

@@ -117,7 +117,7 @@ class Executor {
 
   Admission admission() const {
     const uint64_t limit = settings_.max_memory;
-    const uint64_t present = resident_memory() + kOverhead;
+    const uint64_t present = resident_memory() + kProgramOverhead;
     uint64_t largest = 0;
     const Piece* at = nullptr;
     for (const Piece& piece : pieces_) {
@@ -207,9 +207,6 @@ class Executor {
     for (const auto& state : idle) total->absorb(*state);
     rules_.other->finish_scan(scan, *total);
   }
-
-  // What LibTorch's libraries allocate for themselves once they work.
-  static constexpr uint64_t kOverhead = uint64_t{64} << 20;
 
   const Updates& updates_;
   const Rules& rules_;

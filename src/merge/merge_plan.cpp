@@ -1,13 +1,20 @@
 #include "merge/merge_plan.h"
 
 #include <algorithm>
+#include <chrono>
+#include <numeric>
 
+#include <ATen/Parallel.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/rand.h>
 #include <fmt/format.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "config/method_info.h"
-#include "merge/merge_files.h"
+#include "linalg/eigen.h"
 #include "merge/method.h"
+#include "merge/pieces.h"
 
 namespace isomerge {
 namespace {
@@ -19,53 +26,120 @@ std::string matching_glob(const std::vector<std::string>& globs, const std::stri
   return found == globs.end() ? "" : *found;
 }
 
-PlannedTensor plan_tensor(const Updates& updates, const RoleRules& roles, const TensorInfo& info) {
-  PlannedTensor planned{info, "", "", updates.bytes(info.name)};
+std::string reason_of(const RoleRules& roles, const TensorInfo& info) {
   const std::string averaged = matching_glob(roles.average, info.name);
   switch (roles.role_of(info)) {
     case Role::kMatrix:
-      planned.role = "matrix";
-      planned.reason = "2-D";
-      break;
+      return "2-D";
     case Role::kExcluded:
-      planned.role = "excluded";
-      planned.reason = "--exclude " + matching_glob(roles.exclude, info.name);
-      break;
+      return "--exclude " + matching_glob(roles.exclude, info.name);
     case Role::kCopied:
-      planned.role = "copied";
-      planned.reason = dtype_text(info.dtype);
-      break;
+      return dtype_text(info.dtype);
     case Role::kOther:
-      planned.role = "other";
-      planned.reason = info.shape.size() != 2 ? fmt::format("{}-D", info.shape.size())
-                       : averaged.empty()     ? "name contains text_projection"
-                                              : "--average " + averaged;
       break;
   }
-  return planned;
+  if (info.shape.size() != 2) return fmt::format("{}-D", info.shape.size());
+  return averaged.empty() ? "name contains text_projection" : "--average " + averaged;
+}
+
+const char* role_text(Role role) {
+  switch (role) {
+    case Role::kMatrix:
+      return "matrix";
+    case Role::kExcluded:
+      return "excluded";
+    case Role::kCopied:
+      return "copied";
+    case Role::kOther:
+      break;
+  }
+  return "other";
+}
+
+// Seconds per unit of work on one thread, measured on small problems.
+struct Speed {
+  double per_product_flop = 0.0;
+  double per_eigen_cube = 0.0;  // of r^3
+  static constexpr double kPerByte = 1.0 / 2e9;  // read, subtracted and added; from memory
+};
+
+template <typename Work>
+double seconds_of(const Work& work) {
+  work();  // the first time loads code and buffers
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Speed measure_speed() {
+  constexpr int64_t kSize = 384;
+  constexpr double kCube = static_cast<double>(kSize * kSize * kSize);
+  at::set_num_threads(1);
+  const at::Tensor a = at::rand({kSize, kSize}, at::kDouble);
+  const at::Tensor g = gram_of_rows(a);
+  return {seconds_of([&] { at::matmul(a, a); }) / (2 * kCube),
+          seconds_of([&] { all_eigenpairs(g); }) / kCube};
+}
+
+void add_matrix_work(const Rules& rules, int64_t tasks, const Speed& speed, PlannedTensor* tensor) {
+  const MatrixCost cost =
+      rules.matrix_cost(tensor->info.shape[0], tensor->info.shape[1], tasks);
+  tensor->common = cost.common;
+  tensor->per_task = cost.per_task;
+  tensor->seconds += cost.products * speed.per_product_flop + cost.eigen * speed.per_eigen_cube;
+}
+
+// The largest pieces that can be in work at once, and as many results that wait.
+uint64_t peak_memory(const std::vector<uint64_t>& pieces, const std::vector<uint64_t>& results,
+                     size_t threads) {
+  const auto largest = [&](std::vector<uint64_t> sizes) {
+    std::sort(sizes.rbegin(), sizes.rend());
+    sizes.resize(std::min(sizes.size(), threads));
+    return std::accumulate(sizes.begin(), sizes.end(), uint64_t{0});
+  };
+  return largest(pieces) + largest(results);
 }
 
 }  // namespace
 
-MergePlan plan_merge(const Recipe& recipe, int threads) {
-  require_method(recipe.method)
-      .rules(resolve_options(require_method_info(recipe.method), recipe.options));
+MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
+  const Rules rules =
+      require_method(recipe.method)
+          .rules(resolve_options(require_method_info(recipe.method), recipe.options));
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   const Updates updates(recipe.base, experts);
   const RoleRules roles{recipe.exclude, recipe.average};
   roles.require_matches(updates.tensors());
+  const at::ScalarType dtype = compute_dtype(recipe.precision);
+  rules.other->prepare(updates.tasks(), dtype);
+  const auto tasks = static_cast<int64_t>(experts.size());
+  const Speed speed = measure_speed();
+
   MergePlan plan;
-  uint64_t largest = 0;
-  for (const TensorInfo& info : updates.tensors()) {
-    plan.tensors.push_back(plan_tensor(updates, roles, info));
-    plan.bytes += plan.tensors.back().bytes;
-    largest = std::max(largest, static_cast<uint64_t>(info.elements()));
+  plan.passes = rules.other->scans() + 1;
+  std::vector<uint64_t> pieces, results;
+  for (const Piece& piece : cut_into_pieces(updates, rules, roles, resources.threads)) {
+    const uint64_t memory = memory_of(piece, rules, tasks, dtype);
+    pieces.push_back(memory);
+    results.push_back(static_cast<uint64_t>(piece.entries()) * 2 * c10::elementSize(dtype));
+    if (!piece.is_first()) {
+      plan.tensors.back().memory = std::max(plan.tensors.back().memory, memory);
+      continue;
+    }
+    PlannedTensor tensor{piece.info, role_text(piece.role), reason_of(roles, piece.info)};
+    tensor.is_unchanged = piece.is_unchanged;
+    tensor.bytes = updates.bytes(piece.info.name);
+    tensor.memory = memory;
+    tensor.seconds = static_cast<double>(tensor.bytes) * plan.passes * Speed::kPerByte;
+    if (is_for_matrix_rule(piece, rules)) add_matrix_work(rules, tasks, speed, &tensor);
+    plan.bytes += tensor.bytes;
+    plan.seconds += tensor.seconds / resources.threads;
+    plan.tensors.push_back(std::move(tensor));
   }
-  const uint64_t element = c10::elementSize(compute_dtype(recipe.precision));
-  const auto workers = static_cast<uint64_t>(threads);
-  // T updates, the base, the sum and one copy per thread; up to two results per thread wait.
-  plan.memory = largest * element * workers * (experts.size() + 3 + 4);
+  plan.memory = resident_memory() + kProgramOverhead +
+                peak_memory(pieces, results, static_cast<size_t>(resources.threads));
+  if (resources.max_memory > 0) plan.memory = std::min(plan.memory, resources.max_memory);
   return plan;
 }
 

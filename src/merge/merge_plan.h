@@ -1,10 +1,11 @@
-// merge/merge_plan.h -- what a merge would do to every tensor, from the headers alone.
+// merge/merge_plan.h -- what a merge would do to every tensor, what it would need, and how long.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "config/recipe.h"
+#include "merge/merge_files.h"
 #include "task/updates.h"
 
 namespace isomerge {
@@ -13,18 +14,24 @@ struct PlannedTensor {
   TensorInfo info;
   std::string role;    // "matrix", "other", "excluded", "copied"
   std::string reason;  // "2-D", "1-D", "name contains text_projection", "--average GLOB"...
-  uint64_t bytes = 0;  // to read, base and experts
+  bool is_unchanged = false;           // a matrix that no expert changed: copied by blocks
+  int64_t common = 0, per_task = 0;    // ranks k and s; 0 where the method has none
+  uint64_t bytes = 0;                  // to read, base and experts
+  uint64_t memory = 0;                 // held while it is computed
+  double seconds = 0.0;                // on one thread
 };
 
 struct MergePlan {
   std::vector<PlannedTensor> tensors;  // file order
-  uint64_t bytes = 0;                  // to read
-  // Of the updates in flight in the compute dtype and the results that wait; LAPACK's workspace,
-  // some five matrices of the largest shape, comes on top.
-  uint64_t memory = 0;
+  int passes = 1;                      // over all bytes
+  uint64_t bytes = 0;                  // of one pass
+  uint64_t memory = 0;                 // peak resident memory of the process
+  double seconds = 0.0;                // on all threads
 };
 
-// Opens and compares all files, reads no tensor. Throws Error as merge_files() would.
-MergePlan plan_merge(const Recipe& recipe, int threads);
+// Opens and compares all files; of their tensors it reads what tells whether a matrix was changed.
+// Times come from a measurement of this machine that takes a fraction of a second. Throws Error as
+// merge_files() would.
+MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources);
 
 }  // namespace isomerge

@@ -29,6 +29,9 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
 // True if the matrix rule sees this piece.
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules);
 
+// What LibTorch's libraries take for themselves once they work, in bytes.
+inline constexpr uint64_t kProgramOverhead = uint64_t{64} << 20;
+
 // Bytes that are held while the piece is computed and its result waits.
 uint64_t memory_of(const Piece& piece, const Rules& rules, int64_t tasks, at::ScalarType dtype);
 

@@ -44,7 +44,7 @@ class MergeFiles : public ::testing::Test {
   }
 
   at::Tensor merged(const std::string& name) {
-    merge_files(recipe_, 2);
+    merge_files(recipe_, {.threads = 2});
     return Checkpoint(recipe_.out).read(name);
   }
 
@@ -101,12 +101,15 @@ TEST_F(MergeFiles, HalfPrecisionExpertsAreMergedInFp32) {
 TEST_F(MergeFiles, MetadataNameTheRecipeAndTheTasks) {
   recipe_.method = "iso_cts";
   recipe_.options["common_fraction"] = 0.5;
-  merge_files(recipe_, 1);
+  merge_files(recipe_, {.threads = 1});
   const auto metadata = Checkpoint(recipe_.out).metadata();
   EXPECT_EQ(metadata.at("isomerge.recipe"), "iso_cts/common_fraction=0.5/null=zero/alpha=0.5");
   EXPECT_EQ(metadata.at("isomerge.tasks"), "a,b");
   EXPECT_EQ(metadata.at("isomerge.precision"), "fp32");
   EXPECT_EQ(metadata.at("format"), "pt");
+  EXPECT_EQ(metadata.at("isomerge.base").size(), 32u);
+  EXPECT_NE(metadata.at("isomerge.expert.a"), metadata.at("isomerge.expert.b"));
+  EXPECT_NE(metadata.at("isomerge.base"), std::string(32, '0')) << "the hash, not its place";
 }
 
 TEST_F(MergeFiles, TheSameBytesComeOutWithOneAndWithFourThreads) {
@@ -115,15 +118,15 @@ TEST_F(MergeFiles, TheSameBytesComeOutWithOneAndWithFourThreads) {
   a["visual.proj"] = random_tensor({4, 3}, 1).to(at::kFloat);
   b["visual.proj"] = random_tensor({4, 3}, 2).to(at::kFloat);
   recipe_.experts = {{"a", save("a.safetensors", a)}, {"b", save("b.safetensors", b)}};
-  merge_files(recipe_, 1);
+  merge_files(recipe_, {.threads = 1});
   const std::string one = TemporaryFolder::read(recipe_.out);
-  merge_files(recipe_, 4);
+  merge_files(recipe_, {.threads = 4});
   EXPECT_EQ(TemporaryFolder::read(recipe_.out), one);
 }
 
 TEST_F(MergeFiles, AFolderGetsModelSafetensors) {
   recipe_.out = folder_ / "new/";
-  merge_files(recipe_, 1);
+  merge_files(recipe_, {.threads = 1});
   EXPECT_TRUE(std::filesystem::exists(folder_ / "new/model.safetensors"));
 }
 
@@ -135,29 +138,29 @@ TEST_F(MergeFiles, ATorchScriptBaseGivesATorchScriptModel) {
   recipe_.base = folder_ / "base.pt";
   recipe_.experts = {{"a", save("a.safetensors", {{"w", at::full({2, 2}, 3.0)}})}};
   recipe_.out = folder_ / "merged.pt";
-  merge_files(recipe_, 1);
+  merge_files(recipe_, {.threads = 1});
   const at::Tensor y =
       torch::jit::load(recipe_.out.string()).forward({at::full({1, 2}, 1.0)}).toTensor();
   EXPECT_TRUE(y.equal(at::full({1, 2}, 4.0)));  // 2 * (1 + 0.5 * 2)
   recipe_.dtype = OutputDtype::kFp16;
-  expect_mentions(error_message([&] { merge_files(recipe_, 1); }), {"--dtype"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"--dtype"});
 }
 
 TEST_F(MergeFiles, ATorchScriptOutputNeedsATorchScriptBase) {
   recipe_.out = folder_ / "merged.pt";
-  expect_mentions(error_message([&] { merge_files(recipe_, 1); }),
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
                   {"merged.pt", "base.safetensors is a safetensors file"});
   recipe_.out = folder_ / "merged.bin";
-  expect_mentions(error_message([&] { merge_files(recipe_, 1); }), {"merged.bin", "*.safetensors"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"merged.bin", "*.safetensors"});
 }
 
 TEST_F(MergeFiles, TheOutputMayNotBeAnInput) {
   const std::string before = TemporaryFolder::read(folder_ / "a.safetensors");
   recipe_.out = folder_ / "a.safetensors";
-  expect_mentions(error_message([&] { merge_files(recipe_, 1); }), {"one of the inputs"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"would replace the input"});
   EXPECT_EQ(TemporaryFolder::read(folder_ / "a.safetensors"), before);
   recipe_.out = recipe_.base;
-  expect_mentions(error_message([&] { merge_files(recipe_, 1); }), {"one of the inputs"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"would replace the input"});
 }
 
 TEST_F(MergeFiles, AFailureLeavesTheOldOutputAndNothingElse) {
@@ -165,7 +168,7 @@ TEST_F(MergeFiles, AFailureLeavesTheOldOutputAndNothingElse) {
   Weights bad = model(2.0);
   bad["visual.proj"][0][0] = std::numeric_limits<float>::quiet_NaN();
   recipe_.experts[1].second = save("bad.safetensors", bad);
-  expect_mentions(error_message([&] { merge_files(recipe_, 2); }),
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 2}); }),
                   {"merging task_arithmetic", "visual.proj", "task \"b\""});
   EXPECT_EQ(TemporaryFolder::read(recipe_.out), "old");
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
@@ -180,7 +183,7 @@ TEST_F(MergeFiles, EqualExpertsUnderTwoPathsAreAWarning) {
   const LogSink old = set_log_sink([&](LogLevel level, const std::string& message) {
     if (level == LogLevel::kWarning) warnings.push_back(message);
   });
-  merge_files(recipe_, 1);
+  merge_files(recipe_, {.threads = 1});
   set_log_sink(old);
   ASSERT_EQ(warnings.size(), 1u);
   expect_mentions(warnings[0], {"\"a\"", "\"c\"", "same values"});
@@ -188,7 +191,7 @@ TEST_F(MergeFiles, EqualExpertsUnderTwoPathsAreAWarning) {
 
 TEST_F(MergeFiles, ThePlanSaysWhatHappensToEveryTensorAndWhy) {
   recipe_.exclude = {"visual.b*"};
-  const MergePlan plan = plan_merge(recipe_, 2);
+  const MergePlan plan = plan_merge(recipe_, {.threads = 2});
   std::map<std::string, std::string> roles;
   for (const PlannedTensor& tensor : plan.tensors) {
     roles[tensor.info.name] = tensor.role + ": " + tensor.reason;
@@ -200,7 +203,7 @@ TEST_F(MergeFiles, ThePlanSaysWhatHappensToEveryTensorAndWhy) {
   EXPECT_EQ(plan.bytes, 3u * (12 + 3 + 4) * sizeof(float) + 3u * 4 * sizeof(int64_t));
   EXPECT_GT(plan.memory, 0u);
   recipe_.average = {"visual.proj"};
-  for (const PlannedTensor& tensor : plan_merge(recipe_, 2).tensors) {
+  for (const PlannedTensor& tensor : plan_merge(recipe_, {.threads = 2}).tensors) {
     if (tensor.info.name == "visual.proj") {
       EXPECT_EQ(tensor.role + ": " + tensor.reason, "other: --average visual.proj");
     }
