@@ -25,6 +25,8 @@ nlohmann-json3-dev    -
 libcxxopts-dev        -
 libgtest-dev          -
 libxxhash-dev         -
+libopenblas0-pthread  -
+libbenchmark-dev      -
 '
 wheels=(torch==2.13.0 numpy==2.4.6)  # numpy: torch warns at every start without it
 

@@ -15,16 +15,18 @@
 
 namespace isomerge {
 
-// Bounds what is held at once: item i needs cost(i) bytes from its start until its result is
-// consumed. An item that exceeds the limit by itself runs alone.
+// Bounds what is held at once: item i needs cost(i) bytes while it is produced, and its result
+// result_cost(i) bytes until it is consumed. An item that exceeds the limit by itself runs alone.
 struct Admission {
-  std::function<uint64_t(size_t)> cost;  // empty: no bound
+  std::function<uint64_t(size_t)> cost;  // empty: no bound but the number of results
+  std::function<uint64_t(size_t)> result_cost;
   uint64_t limit = 0;
+  size_t window = 0;  // results that may wait; 0: twice the threads
 };
 
 // Calls produce(i) for i in [0, count) on `threads` >= 1 threads, each item on one of them, and
-// consume(i, result) in the order of i, one call at a time, on any of them. At most 2 * threads
-// results wait. Order and content of the consume calls do not depend on the number of threads. If
+// consume(i, result) in the order of i, one call at a time, on any of them. The number
+// of results that wait is bounded, see Admission. Order and content of the consume calls do not depend on the number of threads. If
 // calls throw, the exception of the smallest i is thrown here, after all threads have stopped.
 template <typename Produce, typename Consume>
 void ordered_parallel(size_t count, int threads, Produce produce, Consume consume,
@@ -36,7 +38,8 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
   bool consuming = false;
   std::exception_ptr failure;
   std::map<size_t, Result> waiting;
-  const size_t window = 2 * static_cast<size_t>(threads);
+  const size_t window =
+      admission.window > 0 ? admission.window : 2 * static_cast<size_t>(threads);
 
   uint64_t held = 0;
   const auto cost = [&](size_t i) { return admission.cost ? admission.cost(i) : uint64_t{0}; };
@@ -66,6 +69,8 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
         Result result = produce(i);
         lock.lock();
         waiting.emplace(i, std::move(result));
+        if (admission.cost) held -= cost(i) - admission.result_cost(i);
+        room.notify_all();
       } catch (...) {
         if (!lock.owns_lock()) lock.lock();
         note_failure(i);
@@ -83,7 +88,7 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
           note_failure(item.key());
         }
         consuming = false;
-        held -= cost(consumed);
+        if (admission.cost) held -= admission.result_cost(consumed);
         ++consumed;
         room.notify_all();
       }

@@ -3,27 +3,23 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <tuple>
+#include <utility>
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linalg_cholesky_ex.h>
 #include <ATen/ops/linalg_eigh.h>
-#include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/randn.h>
-#include <ATen/ops/zeros.h>
 #include <c10/util/Exception.h>
+
+#include "linalg/openblas.h"
 
 namespace isomerge {
 namespace {
 
 constexpr double kSound = 1e-10;      // relative, of checks with a random vector
-constexpr double kConverged = 1e-9;   // of Krylov residuals
-constexpr double kNegligible = 1e-8;  // eigenvalues that fp32 data do not determine
-constexpr int64_t kBlock = 16;        // vectors per Krylov step
 constexpr int64_t kGramStripes = 8;   // of which the blocks of a Gram matrix are made
 
 // The same numbers in every call and thread: results must not depend on anything but the data.
@@ -35,10 +31,11 @@ at::Tensor random_columns(const at::Tensor& like, int64_t count) {
 
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
 
-// ascending, as LAPACK has them; nothing if it does not converge
-std::optional<std::tuple<at::Tensor, at::Tensor>> lapack_eigh(const at::Tensor& g) {
+// All of them, ascending, as LAPACK has them; nothing if it does not converge.
+std::optional<std::pair<at::Tensor, at::Tensor>> lapack_eigh(const at::Tensor& g) {
   try {
-    return at::linalg_eigh(g);
+    const auto [values, vectors] = at::linalg_eigh(g);
+    return std::pair(values, vectors);
   } catch (const c10::LinAlgError&) {
     return std::nullopt;
   }
@@ -56,91 +53,10 @@ bool passes_check(const at::Tensor& g, const at::Tensor& values, const at::Tenso
   return lost <= kSound * size && residual <= kSound * largest * size;
 }
 
-// True if no eigenvalue of g beside the given ones exceeds the smallest of them: what is left of g
-// after taking them away stays below it, which a Cholesky factorisation proves. Krylov spaces can
-// miss copies of a multiple eigenvalue. Cost: r^3 / 3 + 2 r^2 k flops.
-bool are_the_largest(const at::Tensor& g, const SymmetricEigen& pairs) {
-  const double smallest = pairs.values[-1].item<double>();
-  const at::Tensor rest =
-      at::matmul(pairs.vectors * pairs.values, pairs.vectors.t()).sub_(g);  // -(g - V diag(w) V^T)
-  rest.diagonal().add_(smallest * (1.0 + 1e-8));
-  return std::get<1>(at::linalg_cholesky_ex(rest)).item<int>() == 0;
-}
-
-// A Krylov space of g, grown block by block with full orthogonalisation.
-class BlockKrylov {
- public:
-  BlockKrylov(const at::Tensor& g, int64_t capacity)
-      : g_(g),
-        basis_(at::empty({g.size(0), capacity}, g.options())),
-        projected_(at::zeros({capacity, capacity}, g.options())),
-        block_(std::get<0>(at::linalg_qr(random_columns(g, kBlock)))) {}
-
-  int64_t dimension() const { return dimension_; }
-  bool has_room() const { return dimension_ + kBlock <= basis_.size(1); }
-
-  void grow() {
-    basis_.narrow(1, dimension_, kBlock).copy_(block_);
-    const int64_t from = dimension_;
-    dimension_ += kBlock;
-    const at::Tensor q = basis_.narrow(1, 0, dimension_);
-    at::Tensor next = at::matmul(g_, block_);
-    at::Tensor coefficients = at::matmul(q.t(), next);
-    next = next - at::matmul(q, coefficients);
-    const at::Tensor correction = at::matmul(q.t(), next);  // once is not enough in floating point
-    next = next - at::matmul(q, correction);
-    coefficients = coefficients + correction;
-    projected_.narrow(0, 0, dimension_).narrow(1, from, kBlock).copy_(coefficients);
-    projected_.narrow(0, from, kBlock).narrow(1, 0, dimension_).copy_(coefficients.t());
-    std::tie(block_, remainder_) = at::linalg_qr(next);
-  }
-
-  // The k leading Ritz pairs if all of them have converged.
-  std::optional<SymmetricEigen> converged(int64_t k) const {
-    const auto eigen =
-        lapack_eigh(projected_.narrow(0, 0, dimension_).narrow(1, 0, dimension_));
-    if (!eigen) return std::nullopt;
-    const at::Tensor values = std::get<0>(*eigen).flip(0);
-    const at::Tensor leading = std::get<1>(*eigen).flip(1).narrow(1, 0, k);
-    const at::Tensor residuals = at::linalg_vector_norm(
-        at::matmul(remainder_, leading.narrow(0, dimension_ - kBlock, kBlock)), 2,
-        at::IntArrayRef{0});
-    const at::Tensor kept = values.narrow(0, 0, k);
-    const double largest = values[0].item<double>();
-    const at::Tensor allowed =
-        kept.clamp_min(kNegligible * largest).mul(largest).sqrt().mul(kConverged);
-    if (!residuals.le(allowed).all().item<bool>()) return std::nullopt;
-    SymmetricEigen out;
-    out.values = kept.clone();
-    out.vectors = at::matmul(basis_.narrow(1, 0, dimension_), leading);
-    out.next = values[k].item<double>();
-    return out;
-  }
-
- private:
-  const at::Tensor& g_;
-  at::Tensor basis_, projected_, block_, remainder_;
-  int64_t dimension_ = 0;
-};
-
-std::optional<SymmetricEigen> krylov_eigenpairs(const at::Tensor& g, int64_t k) {
-  BlockKrylov space(g, g.size(0) / 2);
-  int64_t check_at = 3 * k + 2 * kBlock;  // the least dimension at which real spectra converge
-  while (space.has_room()) {
-    space.grow();
-    if (space.dimension() < check_at) continue;
-    if (const auto pairs = space.converged(k)) {
-      const bool is_sound = passes_check(g, pairs->values, pairs->vectors) && are_the_largest(g, *pairs);
-      return is_sound ? pairs : std::nullopt;
-    }
-    check_at = space.dimension() + std::max(space.dimension() / 5, kBlock);
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 at::Tensor gram_of_rows(const at::Tensor& a) {
+  if (auto gram = openblas_gram(a.contiguous())) return *gram;
   const int64_t m = a.size(0);
   const int64_t stripe = std::max<int64_t>((m + kGramStripes - 1) / kGramStripes, 64);
   if (m <= stripe) return at::matmul(a, a.t());
@@ -154,29 +70,22 @@ at::Tensor gram_of_rows(const at::Tensor& a) {
   return gram;
 }
 
-SymmetricEigen all_eigenpairs(const at::Tensor& g) {
-  SymmetricEigen out;
-  if (const auto eigen = lapack_eigh(g)) {
-    out.values = std::get<0>(*eigen).flip(0);
-    out.vectors = std::get<1>(*eigen).flip(1);
-    out.is_sound = passes_check(g, out.values, out.vectors);
-  } else {
-    out.is_sound = false;
-  }
-  return out;
-}
+SymmetricEigen all_eigenpairs(const at::Tensor& g) { return leading_eigenpairs(g, g.size(0)); }
 
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {
   const int64_t r = g.size(0);
-  if (k > 0 && 12 * k <= r && r >= 256) {
-    if (auto few = krylov_eigenpairs(g, k)) return *few;
-  }
-  SymmetricEigen all = all_eigenpairs(g);
-  if (!all.is_sound) return all;
-  if (k < r) all.next = all.values[k].item<double>();
-  all.values = all.values.narrow(0, 0, k);
-  all.vectors = all.vectors.narrow(1, 0, k);
-  return all;
+  const int64_t wanted = std::min(k + 1, r);  // one more, for the gap
+  auto eigen = wanted <= r / 2 ? openblas_eigenpairs(g, wanted) : std::nullopt;
+  if (!eigen) eigen = lapack_eigh(g);
+  SymmetricEigen out;
+  out.is_sound = eigen.has_value();
+  if (!out.is_sound) return out;
+  const at::Tensor values = eigen->first.flip(0);
+  out.values = values.narrow(0, 0, k);
+  out.vectors = eigen->second.flip(1).narrow(1, 0, k);
+  out.next = k < r ? values[k].item<double>() : 0.0;
+  out.is_sound = k == 0 || passes_check(g, out.values, out.vectors);
+  return out;
 }
 
 }  // namespace isomerge

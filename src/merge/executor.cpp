@@ -82,9 +82,8 @@ class Executor {
       : updates_(updates),
         rules_(rules),
         settings_(settings),
-        pieces_(cut_into_pieces(updates, rules, settings.roles, settings.threads)) {
-    if (settings.max_memory > 0) admission_ = admission();
-  }
+        pieces_(cut_into_pieces(updates, rules, settings.roles, settings.threads)),
+        admission_(admission()) {}
 
   MergeSummary run(const std::function<void(const MergedPiece&)>& sink) {
     rules_.other->prepare(updates_.tasks(), settings_.dtype);
@@ -115,22 +114,32 @@ class Executor {
     progress->add(bytes_of(piece), piece.info.name);
   }
 
+  // Without a bound by the person, as many of the largest pieces at once as there are threads; the
+  // small ones between them do not count for much, so they must not keep a thread waiting.
   Admission admission() const {
-    const uint64_t limit = settings_.max_memory;
-    const uint64_t present = resident_memory() + kProgramOverhead;
     uint64_t largest = 0;
     const Piece* at = nullptr;
     for (const Piece& piece : pieces_) {
       if (memory(piece) >= largest) largest = memory(piece), at = &piece;
     }
-    if (at != nullptr && present + largest > limit) {
+    Admission bound{[this](size_t i) { return memory(pieces_[i]); },
+                    [this](size_t i) { return result_memory(pieces_[i]); },
+                    largest * static_cast<uint64_t>(settings_.threads) + kSmallPieces, kWindow};
+    if (settings_.max_memory == 0) return bound;
+    const uint64_t present = resident_memory() + kProgramOverhead;
+    if (at != nullptr && present + largest > settings_.max_memory) {
       throw input_error(fmt::format(
           "--max-memory {} is not enough: {} {} with {} tasks needs {} beside the {} that the "
           "program itself takes",
-          human_bytes(limit), at->info.name, shape_text(at->info.shape), updates_.tasks().size(),
-          human_bytes(largest), human_bytes(present)));
+          human_bytes(settings_.max_memory), at->info.name, shape_text(at->info.shape),
+          updates_.tasks().size(), human_bytes(largest), human_bytes(present)));
     }
-    return {[this](size_t i) { return memory(pieces_[i]); }, limit - present};
+    bound.limit = std::min(bound.limit, settings_.max_memory - present);
+    return bound;
+  }
+
+  uint64_t result_memory(const Piece& piece) const {
+    return static_cast<uint64_t>(piece.entries()) * 2 * c10::elementSize(settings_.dtype);
   }
 
   uint64_t memory(const Piece& piece) const {
@@ -207,6 +216,9 @@ class Executor {
     for (const auto& state : idle) total->absorb(*state);
     rules_.other->finish_scan(scan, *total);
   }
+
+  static constexpr uint64_t kSmallPieces = uint64_t{64} << 20;
+  static constexpr size_t kWindow = 256;
 
   const Updates& updates_;
   const Rules& rules_;

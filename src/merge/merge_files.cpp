@@ -24,7 +24,7 @@ void require_fitting_output(const Recipe& recipe, OutputKind kind, const Checkpo
   if (base.format() != Format::kTorchScript) {
     throw input_error(
         fmt::format("{}: a TorchScript output takes its program from the base, but {} "
-                    "is a {}; write *.safetensors",
+                    "is a {} file; write *.safetensors",
                     recipe.out.string(), base.label(), format_text(base.format())));
   }
   if (recipe.update_only || recipe.dtype != OutputDtype::kAsBase) {

@@ -47,7 +47,7 @@ TEST(LeadingEigenpairs, OfManyOrFewAreTheSame) {
   for (int i = 0; i < 400; ++i) values.push_back(std::pow(1.0 + i / 10.0, -2.0));
   const at::Tensor g = symmetric(values);
   const SymmetricEigen all = all_eigenpairs(g);
-  for (const int64_t k : {1, 10, 33, 34, 200, 400}) {  // Krylov up to 33
+  for (const int64_t k : {0, 1, 10, 199, 200, 399, 400}) {
     const SymmetricEigen some = leading_eigenpairs(g, k);
     ASSERT_EQ(some.vectors.size(1), k);
     EXPECT_TRUE(some.is_sound);
@@ -58,7 +58,6 @@ TEST(LeadingEigenpairs, OfManyOrFewAreTheSame) {
   }
 }
 
-// A block of 16 sees at most 16 copies of an eigenvalue; the missing ones must not go unnoticed.
 TEST(LeadingEigenpairs, FindEveryCopyOfAMultipleEigenvalue) {
   std::vector<double> values(30, 2.0);
   for (int i = 30; i < 400; ++i) values.push_back(1.0 / i);

@@ -66,7 +66,7 @@ std::vector<double> decaying(int64_t r) {
   return values;
 }
 
-// By the Gram matrix as by LAPACK: few of many (Krylov), some, all; tall, wide, square.
+// By the Gram matrix as by LAPACK: few, half, all; tall, wide, square.
 TEST(LeadingTriplets, OfBothRoutesAreTheLeadingPartOfTheSvd) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{300, 400}, {400, 300}, {300, 300}}) {
     const at::Tensor a = with_spectrum(m, n, decaying(300));

@@ -114,6 +114,62 @@ TEST_F(ExecutorTest, ATensorThatNoTaskChangedHasAZeroMergedUpdate) {
   EXPECT_TRUE(merged.at("frozen").base.equal(model(1000).at("frozen")));
 }
 
+// A tensor of several blocks, for every element-wise method: the same as by hand, and from the
+// executor in one piece per block.
+TEST_F(ExecutorTest, LargeTensorsGoByBlocksAndComeOutWhole) {
+  const int64_t rows = 3 * rows_per_block({"", at::kFloat, {1 << 20, 300}}) / 2;
+  const auto large = [&](uint64_t seed) {
+    return Weights{{"large.weight", random_tensor({rows, 300}, seed).to(at::kFloat)}};
+  };
+  write_safetensors(folder_ / "base.safetensors", large(1));
+  for (const uint64_t seed : {100u, 200u, 300u}) {
+    write_safetensors(folder_ / (std::to_string(seed) + ".safetensors"), large(seed));
+  }
+  MergeSettings settings;
+  settings.threads = 2;
+  const auto merged = merge("task_arithmetic", settings);
+  EXPECT_TRUE(merged.at("large.weight").update.equal(sum_of_updates(updates_of("large.weight"))));
+  int pieces = 0;
+  merge_updates(Updates(folder_ / "base.safetensors", experts_),
+                require_method("task_arithmetic").rules({}), settings,
+                [&](const MergedPiece&) { ++pieces; });
+  EXPECT_EQ(pieces, 2);
+}
+
+TEST_F(ExecutorTest, AMatrixThatNoExpertChangedGoesByBlocks) {
+  const TensorInfo info{"frozen.weight", at::kFloat, {1 << 10, 300}};
+  const Weights frozen{{info.name, random_tensor(info.shape, 1).to(at::kFloat)}};
+  write_safetensors(folder_ / "base.safetensors", frozen);
+  for (const uint64_t seed : {100u, 200u, 300u}) {
+    write_safetensors(folder_ / (std::to_string(seed) + ".safetensors"), frozen);
+  }
+  MergeSummary summary;
+  const Updates updates(folder_ / "base.safetensors", experts_);
+  const Rules rules =
+      require_method("iso_c").rules({{"null", std::string("zero")}});
+  const std::vector<Piece> pieces = cut_into_pieces(updates, rules, {}, 2);
+  ASSERT_EQ(pieces.size(), 3u);
+  EXPECT_TRUE(pieces[0].is_unchanged);
+  EXPECT_EQ(pieces[2].first + pieces[2].rows, 1 << 10);
+  const auto merged = merge("iso_c", {}, &summary);
+  EXPECT_EQ(merged.at(info.name).update.count_nonzero().item<int64_t>(), 0);
+  EXPECT_TRUE(merged.at(info.name).base.equal(frozen.at(info.name)));
+  EXPECT_EQ(summary.zero_updates, 1);
+  EXPECT_EQ(summary.matrices, 1);
+}
+
+TEST_F(ExecutorTest, ABoundOnMemoryChangesNothingButATooSmallOneIsRefused) {
+  MergeSettings settings;
+  settings.threads = 3;
+  const auto want = merge("iso_cts", settings);
+  settings.max_memory = uint64_t{8} << 30;
+  const auto got = merge("iso_cts", settings);
+  EXPECT_TRUE(got.at("a.weight").update.equal(want.at("a.weight").update));
+  settings.max_memory = 1 << 20;
+  expect_mentions(error_message([&] { merge("iso_cts", settings); }),
+                  {"--max-memory 1.0 MiB is not enough", "3 tasks", "needs"});
+}
+
 TEST_F(ExecutorTest, IntegersAreCopied) {
   const auto merged = merge("iso_c", {});
   EXPECT_TRUE(merged.at("ids").base.equal(at::arange(3, at::kLong)));
