@@ -67,6 +67,13 @@ TEST(Consensus, TakesALambdaOfItsOwnForATaskThatIsNamed) {
   EXPECT_EQ(consensus({0.6, {{"b", 0.4}}}, 2, updates), (Entries{0, 3}));
 }
 
+// A rule is used again where an experiment merges twice.
+TEST(Consensus, LambdasFollowTheirTasksWhenPreparedAgain) {
+  const auto rule = consensus_rule({0.6, {{"b", 0.4}}}, 2);
+  EXPECT_EQ(run_rule(*rule, {{"w", {{2}, {1}}}}, {"a", "b"}).at("w"), Entries{3});
+  EXPECT_EQ(run_rule(*rule, {{"w", {{2}, {1}}}}, {"b", "a"}).at("w"), Entries{0});
+}
+
 // In fp32 the first two would sum to 1e8, and all three to 0.
 TEST(Consensus, AddsInDoublePrecision) {
   const std::vector<Entries> updates{{1e8}, {1}, {-1e8}};

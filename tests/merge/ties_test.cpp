@@ -27,6 +27,14 @@ TEST(TiesTrim, KeepsOneEntryMoreThanItsShare) {
   EXPECT_EQ(ties({.keep = 0.49}, {{1, 2, 3, 4}}), (Entries{0, 0, 3, 4}));
 }
 
+// 38 of 40: the second smallest is the threshold.
+TEST(TiesTrim, OfAlmostEverythingStillTrims) {
+  Entries entries(40), want(40);
+  for (size_t i = 0; i < entries.size(); ++i) entries[i] = static_cast<double>(i + 1);
+  std::copy(entries.begin() + 1, entries.end(), want.begin() + 1);
+  EXPECT_EQ(ties({.keep = 0.96}, {entries}), want);
+}
+
 TEST(TiesTrim, OfKeepZeroLeavesTheLargestEntries) {
   EXPECT_EQ(ties({.keep = 0}, {{1, -3, 2, 3}}), (Entries{0, -3, 0, 3}));
 }
