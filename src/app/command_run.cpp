@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "config/configuration.h"
 #include "config/experiment.h"
+#include "config/mask_rows.h"
 #include "experiment/runner.h"
 
 namespace isomerge {
@@ -16,13 +17,24 @@ void print_plan(const Experiment& experiment) {
   size_t candidates = 0;
   for (const Row& row : experiment.rows) {
     const Candidate& first = row.candidates.front();
-    fmt::print("{:<48} {:>2} tasks  {:>3} candidate{}\n",
+    fmt::print("{:<48} {:>2} tasks  {:>3} candidate{}",
                configuration_text({row.method, first.options, {}}), row.task_set.size(),
                row.candidates.size(), row.candidates.size() == 1 ? "" : "s");
+    if (needs_lambdas(row)) {
+      fmt::print(", once {} masks on {} chose a lambda per task",
+                 lambda_grid().size() * row.task_set.size(), experiment.select.split);
+    }
+    fmt::print("\n");
     candidates += row.candidates.size();
   }
   fmt::print("{} rows, {} candidates; each of them on the {} split, the chosen ones on {}\n",
              experiment.rows.size(), candidates, experiment.select.split, experiment.report_split);
+}
+
+std::string unfinished_text(const RowStatus& row) {
+  if (row.masks_evaluated == row.masks) return "not complete";
+  return fmt::format("not complete, lambdas unknown: {} of {} masks evaluated", row.masks_evaluated,
+                     row.masks);
 }
 
 int print_status(const Experiment& experiment, const std::filesystem::path& results, bool json) {
@@ -30,13 +42,15 @@ int print_status(const Experiment& experiment, const std::filesystem::path& resu
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
   for (const RowStatus& row : rows) {
     out.push_back({{"row", row.row},
+                   {"masks", row.masks},
+                   {"masks_evaluated", row.masks_evaluated},
                    {"candidates", row.candidates},
                    {"evaluated", row.evaluated},
                    {"chosen", row.chosen},
                    {"complete", row.is_complete}});
     if (!json) {
       fmt::print("{:<56} {:>3} of {:>3} candidates  {}\n", row.row, row.evaluated, row.candidates,
-                 row.is_complete ? "complete, chose " + row.chosen : "not complete");
+                 row.is_complete ? "complete, chose " + row.chosen : unfinished_text(row));
     }
   }
   if (json) fmt::print("{}\n", out.dump(2));

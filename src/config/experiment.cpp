@@ -116,6 +116,13 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   return out;
 }
 
+Options Candidate::options_on(const std::string& task) const {
+  Options all = options;
+  const auto own = by_task.find(task);
+  if (own != by_task.end()) all.insert(own->second.begin(), own->second.end());
+  return all;
+}
+
 Row fine_tuned_row(const std::vector<std::string>& task_set) {
   return {"fine_tuned", require_method_info("fine_tuned").revision, task_set, {{}}, 1};
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,8 +21,12 @@ namespace isomerge {
 
 // One point of the search for a row.
 struct Candidate {
-  Options options;              // resolved: every option of the method
+  Options options;              // resolved: every option of the method; but see mask_rows.h
   std::optional<double> alpha;  // nothing for zero_shot and fine_tuned
+  // Options that depend on the task it is evaluated on, by that task: a model for each. Else empty.
+  std::map<std::string, Options> by_task = {};
+
+  Options options_on(const std::string& task) const;
 
   bool operator==(const Candidate&) const = default;
 };

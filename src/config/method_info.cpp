@@ -124,8 +124,9 @@ std::vector<MethodInfo> make_infos() {
        .formula = "D_M = m_t * sum_i D_i, m_t = [|D_t| > lambda |sum_i D_i - D_t|], for task t",
        .needs = "base and experts",
        .source = kTallSource,
-       .note = "Every entry by itself; a model for one task. With alpha 1 it is what the search for "
-               "consensus_ta's lambdas evaluates.",
+       .note = "Every entry by itself; a model for one task. With alpha 1 it is what the search "
+               "for consensus_ta's lambdas evaluates. In an experiment every task has its own "
+               "mask, with its own lambda unless one is given.",
        .default_alpha = 1.0,
        .options = {lambda_option(),
                    {.name = "task",

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/grid.h"
+#include "config/mask_rows.h"
 #include "config/method_info.h"
 
 namespace isomerge {
@@ -24,7 +25,7 @@ struct Reading {
 struct Entry {
   const MethodInfo& method;
   int line;
-  std::vector<Axis> options;                  // every option of the method, by name
+  std::vector<Axis> options;                  // the method's, by name, but for open_options()
   std::vector<std::optional<double>> alphas;  // at least one
 };
 
@@ -82,11 +83,21 @@ std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
     reading.problem(value->line,
                     fmt::format("\"options\": expected an object, got {}", kind_text(*value)));
   }
+  std::vector<std::string> given;
   if (value != nullptr) {
     for (const JsonMember& member : value->members) {
+      given.push_back(member.key);
       Axis axis = read_option(method, member.key, member.value, reading);
       if (!axis.values.empty()) axes[member.key] = std::move(axis);
     }
+  }
+  for (const std::string& name : open_options(method.name, given)) {
+    axes.erase(name);
+    if (std::find(given.begin(), given.end(), name) == given.end()) continue;
+    reading.problem(value->line,
+                    fmt::format("option \"{}\" of method {}: not in an experiment, which evaluates "
+                                "every task with its own",
+                                name, method.name));
   }
   std::vector<Axis> out;
   for (auto& [name, axis] : axes) out.push_back(std::move(axis));
@@ -143,12 +154,14 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<TaskSet>& task_se
   }
   std::vector<Row> rows;
   for (const TaskSet& tasks : task_sets) {
+    const auto by_task =
+        entry.method.name == "tall_mask" ? own_masks(tasks) : std::map<std::string, Options>{};
     for (const Options& fixed : multiply(outside)) {
       for (const auto& line : alphas) {
         Row row{entry.method.name, entry.method.revision, tasks, {}, line.size()};
         for (Options options : multiply(inside)) {
           options.insert(fixed.begin(), fixed.end());
-          for (const auto& alpha : line) row.candidates.push_back({options, alpha});
+          for (const auto& alpha : line) row.candidates.push_back({options, alpha, by_task});
         }
         rows.push_back(std::move(row));
       }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "config/mask_rows.h"
+
 namespace isomerge {
 
 const FoundRecord& KnownRecords::find(const RunDefinition& run) {
@@ -17,6 +19,15 @@ const FoundRecord& KnownRecords::find(const RunDefinition& run) {
 void KnownRecords::put(const Record& record) {
   store_.put(record);
   records_[run_key(record.run)] = record;
+}
+
+LambdaSearch find_lambdas(const Experiment& experiment, const Row& row, const Plan& plan,
+                          KnownRecords& records) {
+  const Row trials = mask_trials(row);
+  const RowSearch search(experiment, trials, plan, records);
+  return search_lambdas(row.task_set, lambda_grid(), [&](size_t index, const std::string& task) {
+    return records.find(search.run(index, task, experiment.select.split));
+  });
 }
 
 bool RowSearch::is_done(size_t index, const std::string& split) const {

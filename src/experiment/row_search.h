@@ -8,6 +8,7 @@
 
 #include "config/experiment.h"
 #include "metric/selection.h"
+#include "store/lambda_search.h"
 #include "store/plan.h"
 #include "store/result_store.h"
 #include "store/scores.h"
@@ -29,6 +30,10 @@ class KnownRecords {
   std::map<std::string, FoundRecord> records_;  // by key
   std::set<std::string> stored_;                // keys found in the store, not made here
 };
+
+// The lambdas of a row that lacks them (config/mask_rows.h), as its trials' records choose them.
+LambdaSearch find_lambdas(const Experiment& experiment, const Row& row, const Plan& plan,
+                          KnownRecords& records);
 
 class RowSearch {
  public:

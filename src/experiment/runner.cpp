@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "config/configuration.h"
+#include "config/mask_rows.h"
 #include "experiment/content_hashes.h"
 #include "experiment/row_search.h"
 #include "experiment/suite_evaluator.h"
@@ -62,7 +63,7 @@ class WeightSource {
     const Suite& suite = experiment_.suite;
     if (row.method == "zero_shot") return Checkpoint(suite.base).read_all();
     if (row.method == "fine_tuned") return Checkpoint(require_task(suite, task).expert).read_all();
-    merge(row, candidate);
+    merge(row, candidate.options_on(task));
     Weights weights;
     for (const MergedTensor& tensor : merged_) {
       weights[tensor.info.name] = tensor.update.defined()
@@ -73,9 +74,9 @@ class WeightSource {
   }
 
  private:
-  void merge(const Row& row, const Candidate& candidate) {
+  void merge(const Row& row, const Options& options) {
     const std::string wanted =
-        configuration_text({row.method, candidate.options, {}}) + "," + join(row.task_set, ",");
+        configuration_text({row.method, options, {}}) + "," + join(row.task_set, ",");
     if (wanted == merged_for_) return;
     merged_for_.clear();
     merged_.clear();
@@ -89,7 +90,7 @@ class WeightSource {
     settings.threads = settings_.threads;
     settings.device = settings_.device;
     merge_tensors(Updates(experiment_.suite.base, experts),
-                  require_method(row.method).rules(candidate.options), settings,
+                  require_method(row.method).rules(options), settings,
                   [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
     merged_for_ = wanted;
   }
@@ -120,19 +121,39 @@ class Runner {
 
   RunSummary run() {
     uint64_t total = 1;
-    for (const Row& row : experiment_.rows) total += row.candidates.size() + 1;
+    for (const Row& row : experiment_.rows) {
+      total += row.candidates.size() + 1 + (needs_lambdas(row) ? lambda_grid().size() : 0);
+    }
     Progress progress("running " + experiment_.stem, total);
     const Row fine_tuned = fine_tuned_row(tasks_of(experiment_));
     for (const std::string& split : {experiment_.select.split, experiment_.report_split}) {
       run_candidate(fine_tuned, 0, split);
     }
     progress.add(1, "fine_tuned");
-    for (const Row& row : experiment_.rows) run_row(row, &progress);
+    for (const Row& row : experiment_.rows) {
+      const std::optional<Row> complete = complete_row(row, &progress);
+      if (complete) run_row(*complete, &progress);
+    }
     summary_.reused = records_.stored_count();
     return summary_;
   }
 
  private:
+  // The row with its lambdas, after the trials that choose them. Nothing if all trials of a task
+  // failed: there is nothing to run then.
+  std::optional<Row> complete_row(const Row& row, Progress* progress) {
+    if (!needs_lambdas(row)) return row;
+    const Row trials = mask_trials(row);
+    for (size_t i = 0; i < trials.candidates.size(); ++i) {
+      run_candidate(trials, i, experiment_.select.split);
+      progress->add(1, row_text(trials, trials.candidates[i]));
+    }
+    const LambdaSearch search = find_lambdas(experiment_, row, plan_, records_);
+    if (search.hopeless.empty()) return with_lambdas(row, search.lambdas);
+    progress->add(row.candidates.size() + 1, row_text(row, row.candidates.front()));
+    return {};
+  }
+
   void run_row(const Row& row, Progress* progress) {
     const RowSearch search(experiment_, row, plan_, records_);
     Choice choice = search.choose();
@@ -153,23 +174,24 @@ class Runner {
   // One candidate on those tasks of its row that are not stored.
   void run_candidate(const Row& row, size_t index, const std::string& split) {
     const RowSearch search(experiment_, row, plan_, records_);
+    const Candidate& candidate = row.candidates[index];
+    const bool one_for_all = row.method != "fine_tuned" && candidate.by_task.empty();
     bool is_bound = false;
     for (const std::string& task : row.task_set) {
       const RunDefinition run = search.run(index, task, split);
       if (records_.find(run)) continue;
+      const std::string label = row_text(row, {candidate.options_on(task), candidate.alpha});
       const auto start = std::chrono::steady_clock::now();
       try {
-        if (!is_bound || row.method == "fine_tuned") {
-          const Candidate& candidate = row.candidates[index];
-          evaluator_.bind(source_.weights(row, candidate, task), row_text(row, candidate));
-          is_bound = true;
+        if (!is_bound) {
+          evaluator_.bind(source_.weights(row, candidate, task), label);
+          is_bound = one_for_all;
         }
         records_.put(done_record(run, evaluator_.evaluate(task, split).correct));
         ++summary_.computed;
       } catch (const Error& error) {
         if (error.fault() == Fault::kMachine || error.fault() == Fault::kInterrupted) throw;
-        note_failure(run, fmt::format("{}: {}: {}", row_text(row, row.candidates[index]), task,
-                                      error.what()));
+        note_failure(run, fmt::format("{}: {}: {}", label, task, error.what()));
       }
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       store_.log(run_key(run), elapsed.count(), settings_.program_version);
@@ -193,6 +215,30 @@ class Runner {
   RunSummary summary_;
 };
 
+// The row with its lambdas, if the records tell them.
+std::optional<Row> find_complete_row(const Experiment& experiment, const Row& row, const Plan& plan,
+                                     KnownRecords& records, RowStatus* status) {
+  if (!needs_lambdas(row)) return row;
+  const LambdaSearch search = find_lambdas(experiment, row, plan, records);
+  status->masks = search.trials;
+  status->masks_evaluated = search.trials - search.missing;
+  if (search.lambdas.size() < row.task_set.size()) return {};
+  return with_lambdas(row, search.lambdas);
+}
+
+void add_candidates(const Experiment& experiment, const Row& row, const Plan& plan,
+                    KnownRecords& records, RowStatus* status) {
+  const RowSearch search(experiment, row, plan, records);
+  for (size_t i = 0; i < row.candidates.size(); ++i) {
+    status->evaluated += search.is_done(i, experiment.select.split) ? 1 : 0;
+  }
+  const Choice choice = search.choose();
+  if (!choice.index || !choice.missing.empty()) return;
+  const Candidate& chosen = row.candidates[*choice.index];
+  status->chosen = configuration_text({row.method, shown_options(row, chosen), chosen.alpha});
+  status->is_complete = search.is_done(*choice.index, experiment.report_split);
+}
+
 }  // namespace
 
 RunSummary run_experiment(const Experiment& experiment, const RunSettings& settings) {
@@ -206,19 +252,11 @@ std::vector<RowStatus> experiment_status(const Experiment& experiment,
   KnownRecords records(store);
   std::vector<RowStatus> rows;
   for (const Row& row : experiment.rows) {
-    const RowSearch search(experiment, row, plan, records);
     RowStatus status;
     status.row = row_text(row, {row.candidates.front().options, {}});
     status.candidates = static_cast<int64_t>(row.candidates.size());
-    for (size_t i = 0; i < row.candidates.size(); ++i) {
-      status.evaluated += search.is_done(i, experiment.select.split) ? 1 : 0;
-    }
-    const Choice choice = search.choose();
-    if (choice.index && choice.missing.empty()) {
-      const Candidate& chosen = row.candidates[*choice.index];
-      status.chosen = configuration_text({row.method, chosen.options, chosen.alpha});
-      status.is_complete = search.is_done(*choice.index, experiment.report_split);
-    }
+    const std::optional<Row> complete = find_complete_row(experiment, row, plan, records, &status);
+    if (complete) add_candidates(experiment, *complete, plan, records, &status);
     rows.push_back(status);
   }
   return rows;

@@ -27,7 +27,8 @@ struct RunSummary {
   std::vector<std::string> failures;  // what went wrong, one line each
 };
 
-// For every row of the experiment: evaluates its candidates on the selection split, chooses one
+// For every row of the experiment: chooses its lambdas first, if it lacks them
+// (config/mask_rows.h), evaluates its candidates on the selection split, chooses one
 // (metric/selection.h), evaluates it on the report's split. The fine-tuned experts, which every
 // normalised accuracy divides by, come first. Merged updates are computed when a record needs one.
 //
@@ -40,11 +41,13 @@ RunSummary run_experiment(const Experiment& experiment, const RunSettings& setti
 // What a start would find: per row, how many candidates are evaluated on the selection split and
 // how many tasks of the chosen one on the report's. Reads records only.
 struct RowStatus {
-  std::string row;           // "iso_cts/common_fraction=0.8, 8 tasks"
-  int64_t candidates = 0;    // of the grid
-  int64_t evaluated = 0;     // candidates with all their records on the selection split
-  std::string chosen;        // canonical string, empty if the search is not over
-  bool is_complete = false;  // chosen and tested on every task
+  std::string row;              // "iso_cts/common_fraction=0.8, 8 tasks"
+  int64_t masks = 0;            // to evaluate for the row's lambdas; 0 where it lacks none
+  int64_t masks_evaluated = 0;  // before all of them are, no candidate is
+  int64_t candidates = 0;       // of the grid
+  int64_t evaluated = 0;        // candidates with all their records on the selection split
+  std::string chosen;           // canonical string, empty if the search is not over
+  bool is_complete = false;     // chosen and tested on every task
 };
 std::vector<RowStatus> experiment_status(const Experiment& experiment,
                                          const std::filesystem::path& results);

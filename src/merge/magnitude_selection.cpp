@@ -104,7 +104,6 @@ void MagnitudeSelection::finish_scan(int scan, const ScanState& total) {
       }
       uint64_t digit = 0;
       while (search.rank > counts[t][digit]) search.rank -= counts[t][digit++];
-      if (search.rank == 0) digit = 0;
       search.prefix = search.prefix << histograms.width() | digit;
     }
   }

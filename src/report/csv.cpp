@@ -1,5 +1,7 @@
 #include "report/csv.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -31,6 +33,13 @@ std::string task_set_text(const TableRow& row) {
   return join(names, " ");
 }
 
+bool has_chosen(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(), [](const TableRow& row) {
+    return std::any_of(row.cells.begin(), row.cells.end(),
+                       [](const TaskCell& cell) { return !cell.chosen.empty(); });
+  });
+}
+
 }  // namespace
 
 std::string csv_text(const Table& table) {
@@ -48,8 +57,12 @@ std::string csv_text(const Table& table) {
 }
 
 std::string csv_tasks_text(const Table& table) {
-  std::string text = csv_line({"method", "title", "tasks", "task", "correct", "total", "accuracy",
-                               "low", "high", "normalised", "note"});
+  std::vector<std::string> heading = {"method",  "title",      "tasks",    "task",
+                                      "correct", "total",      "accuracy", "low",
+                                      "high",    "normalised", "note"};
+  const bool is_chosen = has_chosen(table);
+  if (is_chosen) heading.push_back("chosen");
+  std::string text = csv_line(heading);
   for (const TableRow& row : table.rows) {
     for (const TaskCell& cell : row.cells) {
       std::vector<std::string> numbers(5);
@@ -59,9 +72,11 @@ std::string csv_tasks_text(const Table& table) {
                    number_text(cell.accuracy->value()), number_text(interval.low),
                    number_text(interval.high)};
       }
-      text +=
-          csv_line({row.method, row.title, task_set_text(row), cell.task, numbers[0], numbers[1],
-                    numbers[2], numbers[3], numbers[4], optional_text(cell.normalised), cell.note});
+      std::vector<std::string> fields = {row.method, row.title, task_set_text(row), cell.task};
+      fields.insert(fields.end(), numbers.begin(), numbers.end());
+      fields.insert(fields.end(), {optional_text(cell.normalised), cell.note});
+      if (is_chosen) fields.push_back(cell.chosen);
+      text += csv_line(fields);
     }
   }
   return text;

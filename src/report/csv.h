@@ -14,7 +14,7 @@ namespace isomerge {
 std::string csv_text(const Table& table);
 
 // Long form, one line per row and task: method, title, tasks, task, correct, total, accuracy, low,
-// high, normalised, note.
+// high, normalised, note; and chosen, where a task of the table has an option of its own.
 std::string csv_tasks_text(const Table& table);
 
 // Everything of the table, for --json.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "config/mask_rows.h"
 #include "config/method_info.h"
 
 namespace isomerge {
@@ -20,6 +21,7 @@ std::map<std::string, std::string> fixed_settings(const Row& row) {
   }
   std::map<std::string, std::string> fixed;
   for (const auto& [name, texts] : values) fixed[name] = texts.size() == 1 ? *texts.begin() : "";
+  if (needs_lambdas(row)) fixed["lambda"] = "by task";
   return fixed;
 }
 

@@ -8,9 +8,11 @@
 
 #include "base/text.h"
 #include "config/configuration.h"
+#include "config/mask_rows.h"
 #include "config/method_info.h"
 #include "metric/selection.h"
 #include "report/labels.h"
+#include "store/lambda_search.h"
 #include "store/scores.h"
 
 namespace isomerge {
@@ -76,6 +78,42 @@ Choice choose(const Experiment& experiment, const Row& row, Records& records) {
   return choose_candidate(scores, row.line_length, experiment.select.patience);
 }
 
+// What a search over masks came to, in words: the row's note if it has no lambdas, else "".
+std::string open_masks(const LambdaSearch& search) {
+  if (search.missing > 0) {
+    return fmt::format("missing: {} of {} masks on validation", search.missing, search.trials);
+  }
+  if (search.hopeless.empty()) return "";
+  return fmt::format("failed: all masks of {} on validation", join(search.hopeless, ", "));
+}
+
+// The row with its lambdas (config/mask_rows.h). Nothing, with a note in `row`, if the records do
+// not tell them all.
+std::optional<Row> find_complete_row(const Experiment& experiment, const Row& from,
+                                     Records& records, TableRow& row, Table& table) {
+  if (!needs_lambdas(from)) return from;
+  const Row trials = mask_trials(from);
+  const LambdaSearch search =
+      search_lambdas(from.task_set, lambda_grid(), [&](size_t index, const std::string& task) {
+        return records.find(trials, trials.candidates[index], task, experiment.select.split);
+      });
+  if (search.failed > 0) {
+    add_footnote(table, fmt::format("{}: {} of {} masks failed on validation.", row.title,
+                                    search.failed, search.trials));
+  }
+  row.note = open_masks(search);
+  if (!row.note.empty()) return {};
+  std::vector<std::string> parts;
+  for (TaskCell& cell : row.cells) {
+    const std::string lambda = number_text(search.lambdas.at(cell.task));
+    cell.chosen = "lambda=" + lambda;
+    parts.push_back(cell.task + " " + lambda);
+  }
+  add_footnote(table, fmt::format("{}: lambda chosen on validation for each task: {}.", row.title,
+                                  join(parts, ", ")));
+  return with_lambdas(from, search.lambdas);
+}
+
 // "failed 1 of 8", "missing 3 of 8", or both; empty if every cell is known.
 std::string open_cells(const std::vector<TaskCell>& cells) {
   std::vector<std::string> parts;
@@ -87,18 +125,17 @@ std::string open_cells(const std::vector<TaskCell>& cells) {
   return join(parts, ", ");
 }
 
-TaskCell make_cell(const std::string& task, const FoundRecord& record, const FoundRecord& reference,
-                   TableRow& row, Table& table) {
-  TaskCell cell{task, find_accuracy(record), {}, ""};
+void fill_cell(const FoundRecord& record, const FoundRecord& reference, const TableRow& row,
+               TaskCell& cell, Table& table) {
+  cell.accuracy = find_accuracy(record);
   if (!record) {
     cell.note = "missing";
   } else if (!cell.accuracy) {
     cell.note = "failed";
-    add_footnote(table, fmt::format("{}, {}: failed: {}", row.title, task, record->message));
+    add_footnote(table, fmt::format("{}, {}: failed: {}", row.title, cell.task, record->message));
   }
   const std::optional<Accuracy> single = find_accuracy(reference);
   if (cell.accuracy && single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
-  return cell;
 }
 
 // The numbers over all tasks, once every cell is known.
@@ -140,7 +177,7 @@ const Candidate* apply_choice(const Choice& choice, const Row& from, TableRow& r
     return nullptr;
   }
   const Candidate& chosen = from.candidates[*choice.index];
-  row.chosen = configuration_text({from.method, chosen.options, chosen.alpha});
+  row.chosen = configuration_text({from.method, shown_options(from, chosen), chosen.alpha});
   row.alpha = chosen.alpha;
   row.alpha_at_edge = choice.at_edge;
   row.selected = selected_text(from, chosen);
@@ -156,16 +193,20 @@ TableRow make_row(const Experiment& experiment, const Row& from, const std::stri
   TableRow row;
   row.method = from.method;
   row.title = title;
-  const Candidate* chosen = apply_choice(choose(experiment, from, records), from, row, table);
+  for (const std::string& task : from.task_set) row.cells.push_back({task, {}, {}, ""});
+  const std::optional<Row> complete = find_complete_row(experiment, from, records, row, table);
+  const Candidate* chosen =
+      complete ? apply_choice(choose(experiment, *complete, records), *complete, row, table)
+               : nullptr;
   const Row reference = fine_tuned_row(from.task_set);
-  for (const std::string& task : from.task_set) {
+  for (TaskCell& cell : row.cells) {
     if (chosen == nullptr) {
-      row.cells.push_back({task, {}, {}, row.note.substr(0, row.note.find(':'))});
+      cell.note = row.note.substr(0, row.note.find(':'));
       continue;
     }
-    row.cells.push_back(make_cell(
-        task, records.find(from, *chosen, task, table.split),
-        records.find(reference, reference.candidates.front(), task, table.split), row, table));
+    fill_cell(records.find(*complete, *chosen, cell.task, table.split),
+              records.find(reference, reference.candidates.front(), cell.task, table.split), row,
+              cell, table);
   }
   if (chosen != nullptr) summarise(row, table);
   return row;

@@ -20,6 +20,7 @@ struct TaskCell {
   std::optional<Accuracy> accuracy;  // nothing: see `note`
   std::optional<double> normalised;  // over the fine-tuned accuracy of the same split
   std::string note;                  // "", "failed", "missing"
+  std::string chosen = {};  // "lambda=0.2": an option chosen on validation for this task alone
 };
 
 struct TableRow {

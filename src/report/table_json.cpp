@@ -19,6 +19,7 @@ Json cell_json(const TaskCell& cell) {
   }
   json["normalised"] = number_or_null(cell.normalised);
   json["note"] = cell.note;
+  if (!cell.chosen.empty()) json["chosen"] = cell.chosen;
   return json;
 }
 
