@@ -3,12 +3,16 @@
 #include "config/mask_rows.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
+#include <ATen/core/Tensor.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/safetensors.h"
 #include "config/experiment.h"
 #include "experiment/runner.h"
 #include "store/plan.h"
@@ -23,6 +27,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
+const fs::path kSuite = fs::path(ISOMERGE_SOURCE_DIR) / "experiments/suites/mini_vision.json";
+
+// The mini suite's first two tasks, the second with an expert that holds a NaN.
+fs::path write_broken_suite(const TemporaryFolder& folder) {
+  const Suite suite = read_suite(kSuite);
+  Weights bad = Checkpoint(suite.tasks[1].expert).read_all();
+  bad["visual.proj"][0][0] = std::numeric_limits<float>::quiet_NaN();
+  write_safetensors(folder / "bad.safetensors", bad);
+  nlohmann::json json = {
+      {"title", "Broken"},
+      {"encoder", suite.encoder},
+      {"base", suite.base},
+      {"heads", suite.heads},
+      {"preprocess", {{"mean", suite.preprocess.mean}, {"std", suite.preprocess.std}}}};
+  for (const Task& task : {suite.tasks[0], suite.tasks[1]}) {
+    json["tasks"].push_back({{"name", task.name}, {"expert", task.expert}, {"data", task.data}});
+  }
+  json["tasks"][1]["expert"] = folder / "bad.safetensors";
+  return folder.write("broken.json", json.dump());
+}
+
 class MaskRun : public ::testing::Test {
  protected:
   MaskRun() { write(R"({"method": "consensus_ta", "alpha": [0.4, 0.8]}, "tall_mask")"); }
@@ -35,8 +60,7 @@ class MaskRun : public ::testing::Test {
     return summary;
   }
 
-  void write(const std::string& methods) {
-    const fs::path suite = fs::path(ISOMERGE_SOURCE_DIR) / "experiments/suites/mini_vision.json";
+  void write(const std::string& methods, const fs::path& suite = kSuite) {
     file_ = folder_.write("masks.json", R"({"title": "Masks", "tasks": 2, "suite": ")" +
                                             suite.string() + R"(", "methods": [)" + methods + "]}");
   }
@@ -183,6 +207,18 @@ TEST_F(MaskRun, GivenLambdasAreTakenWithoutASearch) {
     EXPECT_TRUE(status.is_complete) << status.row;
     EXPECT_EQ(status.masks, 0) << status.row;
   }
+}
+
+TEST_F(MaskRun, ARowWithoutAMaskThatWorksFailsAndTheOthersGoOn) {
+  write(R"("consensus_ta", "zero_shot")", write_broken_suite(folder_));
+  const RunSummary first = run();
+  EXPECT_EQ(first.failed, 2 + 5 * 2) << "the broken expert on two splits, every mask of both tasks";
+  EXPECT_EQ(first.computed, 2 + 2);
+  expect_mentions(first.failures.back(), {"tall_mask/lambda=0.6/task=digits/alpha=1", "NaN"});
+  const ProgramResult report = program("report");
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  expect_mentions(report.out, {"failed: all masks of fashion, digits on validation", "Zero-shot"});
+  expect_mentions(program("run", {"--status"}).out, {"lambdas unknown: 0 of 10 masks evaluated"});
 }
 
 TEST_F(MaskRun, DryRunAnnouncesTheMasks) {
