@@ -45,8 +45,8 @@ Recipe recipe_of(const Arguments& arguments) {
 }
 
 MergeResources resources_of(const Arguments& arguments) {
-  MergeResources resources{arguments.threads(), arguments.device(),
-                           arguments.find_bytes("max-memory").value_or(0), {}};
+  MergeResources resources{
+      arguments.threads(), arguments.device(), arguments.find_bytes("max-memory").value_or(0), {}};
   if (const auto folder = arguments.find("cache")) resources.cache = *folder;
   return resources;
 }

@@ -26,8 +26,9 @@ struct Admission {
 
 // Calls produce(i) for i in [0, count) on `threads` >= 1 threads, each item on one of them, and
 // consume(i, result) in the order of i, one call at a time, on any of them. The number
-// of results that wait is bounded, see Admission. Order and content of the consume calls do not depend on the number of threads. If
-// calls throw, the exception of the smallest i is thrown here, after all threads have stopped.
+// of results that wait is bounded, see Admission. Order and content of the consume calls do not
+// depend on the number of threads. If calls throw, the exception of the smallest i is thrown here,
+// after all threads have stopped.
 template <typename Produce, typename Consume>
 void ordered_parallel(size_t count, int threads, Produce produce, Consume consume,
                       const Admission& admission = {}) {
@@ -38,8 +39,7 @@ void ordered_parallel(size_t count, int threads, Produce produce, Consume consum
   bool consuming = false;
   std::exception_ptr failure;
   std::map<size_t, Result> waiting;
-  const size_t window =
-      admission.window > 0 ? admission.window : 2 * static_cast<size_t>(threads);
+  const size_t window = admission.window > 0 ? admission.window : 2 * static_cast<size_t>(threads);
 
   uint64_t held = 0;
   const auto cost = [&](size_t i) { return admission.cost ? admission.cost(i) : uint64_t{0}; };

@@ -118,7 +118,9 @@ std::vector<MethodInfo> make_infos() {
                     .default_value = int64_t{0},
                     .minimum = 0,
                     .help = "of the random numbers"},
-                   keep_option(1.0), trim_option(), merge_option()}},
+                   keep_option(1.0),
+                   trim_option(),
+                   merge_option()}},
       {.name = "tall_mask",
        .title = "TALL mask",
        .formula = "D_M = m_t * sum_i D_i, m_t = [|D_t| > lambda |sum_i D_i - D_t|], for task t",
@@ -135,8 +137,9 @@ std::vector<MethodInfo> make_infos() {
                     .help = "whose mask"}}},
       {.name = "consensus_ta",
        .title = "Consensus TA",
-       .formula = "D_M = [sum_t m_t >= min_tasks] * sum_t D_t, m_t = [|D_t| > lambda_t |sum_i D_i - "
-                  "D_t|]",
+       .formula =
+           "D_M = [sum_t m_t >= min_tasks] * sum_t D_t, m_t = [|D_t| > lambda_t |sum_i D_i - "
+           "D_t|]",
        .needs = "base and experts",
        .source = kTallSource,
        .note = "Every entry by itself. An experiment that gives no lambda chooses one per task on "

@@ -109,12 +109,11 @@ Svd Factors::triplets(int64_t t, int64_t k) const {
   if (source_.cache == nullptr) return leading_triplets(update(t), k, route());
   const auto has_enough = [&](const Weights& stored) { return stored.at("values").numel() >= k; };
   const at::Tensor& d = update(t);
-  const SymmetricEigen eigen =
-      eigen_from(cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}),
-                        has_enough, [&] {
-                          const at::Tensor rows = (is_wide(d) ? d : d.t()).to(at::kDouble);
-                          return weights_of(leading_eigenpairs(gram_of_rows(rows), k));
-                        }));
+  const SymmetricEigen eigen = eigen_from(
+      cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}), has_enough, [&] {
+        const at::Tensor rows = (is_wide(d) ? d : d.t()).to(at::kDouble);
+        return weights_of(leading_eigenpairs(gram_of_rows(rows), k));
+      }));
   if (!eigen.is_sound) return leading_triplets(d, k, route());
   return triplets_of(d, eigen).leading(k);
 }
@@ -149,8 +148,8 @@ at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) const {
   if (!is_cached_) return residual_gram(d, space_);
   const auto any = [](const Weights&) { return true; };
   const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
-  const Weights parts = factors_.cached(factor_key("residual", {factors_.sum_key(), update_key}), any,
-                                        [&] { return kept_parts(d); });
+  const Weights parts = factors_.cached(factor_key("residual", {factors_.sum_key(), update_key}),
+                                        any, [&] { return kept_parts(d); });
   const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
   if (is_wide(d)) {
     return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest).contiguous();

@@ -20,7 +20,7 @@ class FactorCache;
 
 // Where factors may be found, and what identifies the updates they belong to.
 struct FactorSource {
-  FactorCache* cache = nullptr;           // none: everything is computed
+  FactorCache* cache = nullptr;               // none: everything is computed
   std::vector<std::string> update_keys = {};  // T, hashes of what each update was formed from
 };
 
@@ -34,7 +34,7 @@ class Factors {
   Factors(std::initializer_list<Update> updates) : Factors(std::vector<Update>(updates)) {}
 
   int64_t tasks() const { return static_cast<int64_t>(updates_.size()); }
-  int64_t rank() const { return rank_; }  // r
+  int64_t rank() const { return rank_; }                            // r
   at::ScalarType dtype() const { return update(0).scalar_type(); }  // of the updates
   Route route() const { return route_; }
   const at::Tensor& update(int64_t t) const { return updates_[static_cast<size_t>(t)].dense(); }
@@ -87,10 +87,10 @@ class Residuals {
   const Factors& factors_;
   const SymmetricEigen& eigen_;
   const LeftSpace& space_;
-  int64_t common_;          // dimensions of the space
-  int64_t kept_from_ = 0;   // first direction that the cache keeps
+  int64_t common_;         // dimensions of the space
+  int64_t kept_from_ = 0;  // first direction that the cache keeps
   bool is_cached_ = false;
-  at::Tensor left_;         // m > n and cached: all left singular vectors of the sum [m, r]
+  at::Tensor left_;  // m > n and cached: all left singular vectors of the sum [m, r]
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

@@ -19,8 +19,8 @@
 namespace isomerge {
 namespace {
 
-constexpr double kSound = 1e-10;      // relative, of checks with a random vector
-constexpr int64_t kGramStripes = 8;   // of which the blocks of a Gram matrix are made
+constexpr double kSound = 1e-10;     // relative, of checks with a random vector
+constexpr int64_t kGramStripes = 8;  // of which the blocks of a Gram matrix are made
 
 // The same numbers in every call and thread: results must not depend on anything but the data.
 at::Tensor random_columns(const at::Tensor& like, int64_t count) {

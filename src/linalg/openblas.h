@@ -2,8 +2,8 @@
 // where the system has it: a symmetric rank-k product, and some eigenpairs instead of all.
 //
 // It is loaded at run time, for itself alone: nothing else in the program ever resolves to it. One
-// thread per call. Measured on one core of an AMD EPYC against LibTorch's MKL, order 1024, fp64: 128
-// leading eigenpairs in 0.11 s instead of all in 0.27 s; a Gram matrix of 1024 x 4096 in 0.09 s
+// thread per call. Measured on one core of an AMD EPYC against LibTorch's MKL, order 1024, fp64:
+// 128 leading eigenpairs in 0.11 s instead of all in 0.27 s; a Gram matrix of 1024 x 4096 in 0.09 s
 // instead of 0.14 s. Where it is absent everything works, slower.
 #pragma once
 

@@ -26,9 +26,7 @@ Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
           rank.is_doubtful, 0};
 }
 
-at::Tensor singular_values(const SymmetricEigen& eigen) {
-  return eigen.values.clamp_min(0).sqrt();
-}
+at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
 
 // W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
 at::Tensor inverse_root(const SymmetricEigen& eigen, const at::Tensor& s, int64_t kept) {
@@ -43,7 +41,7 @@ double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>
 at::ScalarType product_dtype(double norms, int64_t directions) {
   constexpr double kAllowed = 8.0;
   return norms <= kAllowed * static_cast<double>(std::max<int64_t>(directions, 1)) ? at::kFloat
-                                                                                  : at::kDouble;
+                                                                                   : at::kDouble;
 }
 
 OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null_space) {
@@ -62,8 +60,7 @@ struct Restriction {
 Restriction restrict(const at::Tensor& basis, int64_t known) {
   const int64_t p = basis.size(1) - known;
   const at::Tensor others = basis.narrow(1, known, p);
-  const auto [z, x] =
-      at::linalg_qr(at::matmul(basis.narrow(1, 0, known).t(), others));
+  const auto [z, x] = at::linalg_qr(at::matmul(basis.narrow(1, 0, known).t(), others));
   const at::Tensor one = at::eye(p, basis.options());
   const at::Tensor gram = gram_of_rows(others.t().contiguous());
   return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0)};
@@ -75,8 +72,9 @@ at::Tensor extend(const at::Tensor& z, const at::Tensor& root) {
   const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
   const at::Tensor side = at::matmul(z, root.narrow(0, 0, p).narrow(1, p, p));
   at::Tensor whole = at::empty({known + p, known + p}, root.options());
-  whole.narrow(0, 0, known).narrow(1, 0, known).copy_(
-      at::matmul(at::matmul(z, corner), z.t()).add_(at::eye(known, root.options())));
+  whole.narrow(0, 0, known)
+      .narrow(1, 0, known)
+      .copy_(at::matmul(at::matmul(z, corner), z.t()).add_(at::eye(known, root.options())));
   whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
   whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
   whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
@@ -103,8 +101,8 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) 
   const at::Tensor kept = s.narrow(0, 0, rank.kept);
   const at::ScalarType dtype = product_dtype(norm(kept.reciprocal()) * norm(kept), rank.kept);
   const at::Tensor root = inverse_root(eigen, s, rank.kept).to(dtype);
-  const at::Tensor factor = a.size(0) <= a.size(1) ? at::matmul(root, a.to(dtype))
-                                                   : at::matmul(a.to(dtype), root);
+  const at::Tensor factor =
+      a.size(0) <= a.size(1) ? at::matmul(root, a.to(dtype)) : at::matmul(a.to(dtype), root);
   return {factor, s.sum().item<double>(), cut, rank.is_doubtful, 0};
 }
 
@@ -147,9 +145,9 @@ at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const Orthono
   const at::ScalarType used =
       last.defined() ? c10::promoteTypes(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
                      : dtype;
-  const at::Tensor product =
-      is_wide ? at::matmul(at::matmul(left, middle).to(used), right.to(used))
-              : at::matmul(left.to(used), at::matmul(middle, right).to(used));
+  const at::Tensor product = is_wide
+                                 ? at::matmul(at::matmul(left, middle).to(used), right.to(used))
+                                 : at::matmul(left.to(used), at::matmul(middle, right).to(used));
   return product.to(dtype);
 }
 

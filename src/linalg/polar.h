@@ -1,4 +1,5 @@
-// linalg/polar.h -- orthogonal polar factors: the nearest matrices with orthonormal rows or columns.
+// linalg/polar.h -- orthogonal polar factors: the nearest matrices with orthonormal rows or
+// columns.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 namespace isomerge {
 
 struct Polar {
-  at::Tensor factor;          // [m, n]: u vt over the directions that count; fp64 or, by kGram, fp32
+  at::Tensor factor;  // [m, n]: u vt over the directions that count; fp64 or, by kGram, fp32
   double nuclear_norm = 0.0;  // sum of all min(m, n) singular values, cut or not
   int64_t cut = 0;            // directions that count as zero
   bool is_doubtful = false;   // see Rank

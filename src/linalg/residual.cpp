@@ -13,7 +13,8 @@ namespace {
 constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
 
 Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
-  Svd svd = leading_triplets(d - at::matmul(space.u, at::matmul(space.u.t(), d)), s, Route::kLapack);
+  Svd svd =
+      leading_triplets(d - at::matmul(space.u, at::matmul(space.u.t(), d)), s, Route::kLapack);
   svd.fallbacks = 1;
   return svd;
 }

@@ -14,7 +14,8 @@
 namespace isomerge {
 namespace {
 
-// Calls decide(entries of all tasks, their sum) -> bool for every position: the sum where it is true.
+// Calls decide(entries of all tasks, their sum) -> bool for every position: the sum where it is
+// true.
 template <typename T, typename Decide>
 at::Tensor masked_sum(const Block& block, const Decide& decide) {
   std::vector<const T*> entries;
@@ -114,7 +115,8 @@ std::map<std::string, double> parse_lambdas(const std::string& text) {
           fmt::format("lambdas \"{}\": expected TASK=NUMBER,TASK=NUMBER, got \"{}\"", text, part));
     }
     if (!lambdas.emplace(part.substr(0, equals), *value).second) {
-      throw input_error(fmt::format("lambdas \"{}\": {} is given twice", text, part.substr(0, equals)));
+      throw input_error(
+          fmt::format("lambdas \"{}\": {} is given twice", text, part.substr(0, equals)));
     }
   }
   return lambdas;

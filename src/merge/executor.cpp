@@ -93,13 +93,12 @@ class Executor {
     Progress progress("merging", total * static_cast<uint64_t>(scans + 1));
     for (int scan = 0; scan < scans; ++scan) run_scan(scan, &progress);
     SummaryBuilder summary(updates_.tasks());
-    for_each_piece(
-        [&](const Piece& piece) { return merge_piece(piece); },
-        [&](const Piece& piece, Produced produced) {
-          summary.add(piece, produced.has_update, produced.findings, produced.hashes);
-          sink({piece, produced.base, produced.update});
-          report(piece, &progress);
-        });
+    for_each_piece([&](const Piece& piece) { return merge_piece(piece); },
+                   [&](const Piece& piece, Produced produced) {
+                     summary.add(piece, produced.has_update, produced.findings, produced.hashes);
+                     sink({piece, produced.base, produced.update});
+                     report(piece, &progress);
+                   });
     return summary.finish();
   }
 
@@ -143,8 +142,7 @@ class Executor {
   }
 
   uint64_t memory(const Piece& piece) const {
-    return memory_of(piece, rules_, static_cast<int64_t>(updates_.tasks().size()),
-                     settings_.dtype);
+    return memory_of(piece, rules_, static_cast<int64_t>(updates_.tasks().size()), settings_.dtype);
   }
 
   template <typename Compute, typename Consume>

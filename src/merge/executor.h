@@ -22,10 +22,10 @@ struct MergedPiece {
 
 struct MergeSettings {
   RoleRules roles;
-  at::ScalarType dtype = at::kFloat;  // of the computation
-  int threads = 1;                    // pieces at once; one thread computes one piece
+  at::ScalarType dtype = at::kFloat;            // of the computation
+  int threads = 1;                              // pieces at once; one thread computes one piece
   c10::Device device = c10::Device(c10::kCPU);  // of the matrix rules
-  FactorCache* cache = nullptr;  // of matrix rules; may be shared by threads
+  FactorCache* cache = nullptr;                 // of matrix rules; may be shared by threads
   uint64_t max_memory = 0;  // resident memory of the whole process, in bytes; 0: no bound
 };
 

@@ -12,9 +12,8 @@ Merged merge_iso_c(const Factors& factors, NullSpace null_space) {
   const int64_t r = factors.rank();
   if (r == 0) return {at::zeros_like(factors.update(0))};
   const at::Tensor sum = factors.sum();
-  Polar polar = factors.route() == Route::kLapack
-                    ? polar_factor(sum, r, null_space, Route::kLapack)
-                    : polar_factor(sum, factors.sum_eigen(sum), r);
+  Polar polar = factors.route() == Route::kLapack ? polar_factor(sum, r, null_space, Route::kLapack)
+                                                  : polar_factor(sum, factors.sum_eigen(sum), r);
   Merged merged{polar.factor.mul_(polar.nuclear_norm / static_cast<double>(r)).to(factors.dtype())};
   merged.findings.cut = polar.cut;
   merged.findings.fallbacks = polar.fallbacks;

@@ -19,7 +19,7 @@ namespace {
 
 // The common space: triplets that count, their left space, and what the tasks' residuals need.
 struct Common {
-  Svd triplets;  // k of them, or fewer where some count as zero
+  Svd triplets;                // k of them, or fewer where some count as zero
   double sum_of_values = 0.0;  // of all k
   double sigma_1 = 0.0;        // of the sum
   LeftSpace left;
@@ -65,9 +65,12 @@ Svd lapack_residual(const Factors& factors, int64_t t, const Common& common, int
 // value is so small that the bound by the Frobenius norm does not settle the matter.
 double residual_threshold(int64_t r, const at::Tensor& update, const at::Tensor& kept_values,
                           double sigma_1_of_sum) {
-  const double norm = at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble).item<double>();
+  const double norm =
+      at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble)
+          .item<double>();
   const double smallest = kept_values[-1].item<double>();
-  if (norm <= sigma_1_of_sum || smallest > 8.0 * null_threshold(r, std::max(norm, sigma_1_of_sum))) {
+  if (norm <= sigma_1_of_sum ||
+      smallest > 8.0 * null_threshold(r, std::max(norm, sigma_1_of_sum))) {
     return null_threshold(r, sigma_1_of_sum);
   }
   return null_threshold(r, std::max(spectral_norm(update), sigma_1_of_sum));

@@ -1,5 +1,5 @@
-// merge/magnitude_selection.h -- the exact k-th smallest magnitude of numbers that are never held at
-// once: a radix selection that looks at them a few times.
+// merge/magnitude_selection.h -- the exact k-th smallest magnitude of numbers that are never held
+// at once: a radix selection that looks at them a few times.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,9 @@ class MagnitudeSelection {
 
  private:
   class Histograms;
-  struct Search {              // of one task in one group
-    uint64_t prefix = 0;       // bits fixed so far
-    uint64_t rank = 0;         // 1-based, among the magnitudes with that prefix; 0: keep everything
+  struct Search {         // of one task in one group
+    uint64_t prefix = 0;  // bits fixed so far
+    uint64_t rank = 0;    // 1-based, among the magnitudes with that prefix; 0: keep everything
   };
 
   std::string group_of(const TensorInfo& info) const { return is_per_tensor_ ? info.name : ""; }

@@ -138,9 +138,10 @@ void report_oddities(const MergeSummary& summary) {
   for (const auto& [name, found] : summary.findings) {
     if (found.cut > 0) log_info(fmt::format("{}: {} directions count as zero", name, found.cut));
     if (found.tied > 0) {
-      log_warning(fmt::format("{}: {} cuts between equal singular values: which directions are kept "
-                              "there is arbitrary",
-                              name, found.tied));
+      log_warning(
+          fmt::format("{}: {} cuts between equal singular values: which directions are kept "
+                      "there is arbitrary",
+                      name, found.tied));
     }
     if (found.fallbacks > 0) {
       log_info(fmt::format("{}: {} factorisations failed their check and were done by LAPACK", name,

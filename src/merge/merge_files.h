@@ -21,8 +21,8 @@ double resolved_alpha(const Recipe& recipe);
 struct MergeResources {
   int threads = 1;
   c10::Device device = c10::Device(c10::kCPU);
-  uint64_t max_memory = 0;            // see MergeSettings
-  std::filesystem::path cache = {};   // folder of the factor cache; empty: none
+  uint64_t max_memory = 0;           // see MergeSettings
+  std::filesystem::path cache = {};  // folder of the factor cache; empty: none
 };
 
 // Merges and writes recipe.out, which appears only when it is complete:

@@ -59,7 +59,7 @@ const char* role_text(Role role) {
 // Seconds per unit of work on one thread, measured on small problems.
 struct Speed {
   double per_product_flop = 0.0;
-  double per_eigen_cube = 0.0;  // of r^3
+  double per_eigen_cube = 0.0;                   // of r^3
   static constexpr double kPerByte = 1.0 / 2e9;  // read, subtracted and added; from memory
 };
 
@@ -82,8 +82,7 @@ Speed measure_speed() {
 }
 
 void add_matrix_work(const Rules& rules, int64_t tasks, const Speed& speed, PlannedTensor* tensor) {
-  const MatrixCost cost =
-      rules.matrix_cost(tensor->info.shape[0], tensor->info.shape[1], tasks);
+  const MatrixCost cost = rules.matrix_cost(tensor->info.shape[0], tensor->info.shape[1], tasks);
   tensor->common = cost.common;
   tensor->per_task = cost.per_task;
   tensor->seconds += cost.products * speed.per_product_flop + cost.eigen * speed.per_eigen_cube;

@@ -12,13 +12,13 @@ namespace isomerge {
 
 struct PlannedTensor {
   TensorInfo info;
-  std::string role;    // "matrix", "other", "excluded", "copied"
-  std::string reason;  // "2-D", "1-D", "name contains text_projection", "--average GLOB"...
-  bool is_unchanged = false;           // a matrix that no expert changed: copied by blocks
-  int64_t common = 0, per_task = 0;    // ranks k and s; 0 where the method has none
-  uint64_t bytes = 0;                  // to read, base and experts
-  uint64_t memory = 0;                 // held while it is computed
-  double seconds = 0.0;                // on one thread
+  std::string role;           // "matrix", "other", "excluded", "copied"
+  std::string reason;         // "2-D", "1-D", "name contains text_projection", "--average GLOB"...
+  bool is_unchanged = false;  // a matrix that no expert changed: copied by blocks
+  int64_t common = 0, per_task = 0;  // ranks k and s; 0 where the method has none
+  uint64_t bytes = 0;                // to read, base and experts
+  uint64_t memory = 0;               // held while it is computed
+  double seconds = 0.0;              // on one thread
 };
 
 struct MergePlan {

@@ -25,11 +25,10 @@ NullSpace null_space_of(const Options& options) {
 // are LAPACK's to choose.
 template <typename Rule, typename Cost>
 Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
-  const MatrixRule matrix = null_space == NullSpace::kFill
-                                ? MatrixRule([rule](const Factors& factors) {
-                                    return rule(factors.by_lapack());
-                                  })
-                                : with_second_look(rule);
+  const MatrixRule matrix =
+      null_space == NullSpace::kFill
+          ? MatrixRule([rule](const Factors& factors) { return rule(factors.by_lapack()); })
+          : with_second_look(rule);
   return {mean_rule(), matrix, cost};
 }
 
@@ -47,8 +46,8 @@ Rules ties_rules(const Options& options) { return {ties_rule(ties_options(option
 
 Rules dare_ties_rules(const Options& options) {
   const auto seed = static_cast<uint64_t>(std::get<int64_t>(options.at("seed")));
-  return {ties_rule(ties_options(options),
-                    dare_change(std::get<double>(options.at("drop")), seed))};
+  return {
+      ties_rule(ties_options(options), dare_change(std::get<double>(options.at("drop")), seed))};
 }
 
 Rules tall_mask_rules(const Options& options) {
@@ -90,15 +89,12 @@ Rules iso_cts_rules(const Options& options) {
 }  // namespace
 
 const std::vector<Method>& methods() {
-  static const std::vector<Method> all = {{"average", average_rules},
-                                          {"task_arithmetic", task_arithmetic_rules},
-                                          {"ties", ties_rules},
-                                          {"dare_ties", dare_ties_rules},
-                                          {"tall_mask", tall_mask_rules},
-                                          {"consensus_ta", consensus_ta_rules},
-                                          {"tsv_m", tsv_m_rules},
-                                          {"iso_c", iso_c_rules},
-                                          {"iso_cts", iso_cts_rules}};
+  static const std::vector<Method> all = {
+      {"average", average_rules},     {"task_arithmetic", task_arithmetic_rules},
+      {"ties", ties_rules},           {"dare_ties", dare_ties_rules},
+      {"tall_mask", tall_mask_rules}, {"consensus_ta", consensus_ta_rules},
+      {"tsv_m", tsv_m_rules},         {"iso_c", iso_c_rules},
+      {"iso_cts", iso_cts_rules}};
   return all;
 }
 

@@ -1,5 +1,5 @@
-// merge/rule.h -- what a method does: a rule for matrices, which sees all updates of one weight, and
-// an element-wise rule for everything else, which sees blocks.
+// merge/rule.h -- what a method does: a rule for matrices, which sees all updates of one weight,
+// and an element-wise rule for everything else, which sees blocks.
 #pragma once
 
 #include <cstdint>

@@ -128,7 +128,8 @@ at::Tensor Updates::read_rows(const Checkpoint& from, const TensorInfo& info, in
                               int64_t rows) {
   std::vector<int64_t> shape = info.shape;
   if (!shape.empty()) shape[0] = rows;
-  at::Tensor piece = at::empty(shape, at::TensorOptions().dtype(from.require_info(info.name).dtype));
+  at::Tensor piece =
+      at::empty(shape, at::TensorOptions().dtype(from.require_info(info.name).dtype));
   if (rows > 0) from.read_rows(info.name, first, rows, piece.mutable_data_ptr());
   return piece;
 }
@@ -146,7 +147,8 @@ Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64
     at::Tensor update = stored.to(dtype).sub_(loaded.base);
     if (!all_finite(update)) {
       refuse_nonfinite(loaded.base, name, base_->label());
-      refuse_nonfinite(update, name, fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
+      refuse_nonfinite(update, name,
+                       fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
     }
     loaded.updates.emplace_back(std::move(update));
   }

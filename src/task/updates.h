@@ -20,6 +20,7 @@ class Update {
 
   const at::Tensor& dense() const { return dense_; }
   at::IntArrayRef shape() const { return dense_.sizes(); }
+
  private:
   at::Tensor dense_;
 };
@@ -44,8 +45,8 @@ struct RoleRules {
   void require_matches(const std::vector<TensorInfo>& tensors) const;
 };
 
-// Rows of a tensor, and how many of them make a block of some 2^17 entries (at least one row): small
-// enough that T blocks stay in the cache, large enough to read well.
+// Rows of a tensor, and how many of them make a block of some 2^17 entries (at least one row):
+// small enough that T blocks stay in the cache, large enough to read well.
 int64_t row_count(const TensorInfo& info);
 int64_t rows_per_block(const TensorInfo& info);
 
@@ -81,7 +82,8 @@ class Updates {
   // Reads the base's and every expert's rows: T + 1 pieces in memory, never T models. Updates are
   // formed in `dtype` (fp32 or fp64), so halves are widened before the subtraction. Throws
   // Error(kInput) if a value is NaN or Inf, naming tensor, task and how many.
-  Loaded load_rows(const std::string& name, int64_t first, int64_t rows, at::ScalarType dtype) const;
+  Loaded load_rows(const std::string& name, int64_t first, int64_t rows,
+                   at::ScalarType dtype) const;
 
   // All rows.
   Loaded load(const std::string& name, at::ScalarType dtype) const;

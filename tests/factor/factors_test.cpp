@@ -50,7 +50,8 @@ TEST(Factors, OfSinglePrecisionGoThroughGramMatricesOfDoublePrecisionThroughLapa
 }
 
 TEST(Factors, SumInDoublePrecisionWhateverTheUpdatesAre) {
-  const std::vector<Update> updates{Update(at::full({1, 1}, 1.0f)), Update(at::full({1, 1}, 1e-9f))};
+  const std::vector<Update> updates{Update(at::full({1, 1}, 1.0f)),
+                                    Update(at::full({1, 1}, 1e-9f))};
   EXPECT_GT(Factors(updates).sum().item<double>(), 1.0);
 }
 

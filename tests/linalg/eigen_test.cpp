@@ -32,7 +32,8 @@ TEST(AllEigenpairs, ReconstructTheMatrixInDescendingOrder) {
   const at::Tensor g = symmetric({5, 4, 3, 0.5, 0});
   const SymmetricEigen eigen = all_eigenpairs(g);
   EXPECT_TRUE(eigen.is_sound);
-  EXPECT_LE(relative_error(at::matmul(eigen.vectors.mul(eigen.values), eigen.vectors.t()), g), 1e-13);
+  EXPECT_LE(relative_error(at::matmul(eigen.vectors.mul(eigen.values), eigen.vectors.t()), g),
+            1e-13);
   EXPECT_NEAR(eigen.values[0].item<double>(), 5.0, 1e-12);
 }
 
@@ -71,7 +72,8 @@ TEST(LeadingEigenpairs, OfAMatrixOfLowRankAreOrthonormal) {
   values[0] = 3.0;
   values[1] = 1.0;
   const SymmetricEigen some = leading_eigenpairs(symmetric(values), 8);
-  EXPECT_LE(relative_error(at::matmul(some.vectors.t(), some.vectors), at::eye(8, at::kDouble)), 1e-10);
+  EXPECT_LE(relative_error(at::matmul(some.vectors.t(), some.vectors), at::eye(8, at::kDouble)),
+            1e-10);
   EXPECT_NEAR(some.values[2].item<double>(), 0.0, 1e-12);
 }
 

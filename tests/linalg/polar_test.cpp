@@ -35,14 +35,16 @@ TEST(PolarFactor, LeavesOutDirectionsAtTheThresholdAndKeepsThoseAbove) {
 }
 
 TEST(PolarFactor, FillKeepsAsManyDirectionsAsTheMatrixHas) {
-  const Polar polar = polar_factor(with_spectrum(6, 4, {2.0, 1.0}), 4, NullSpace::kFill, Route::kLapack);
+  const Polar polar =
+      polar_factor(with_spectrum(6, 4, {2.0, 1.0}), 4, NullSpace::kFill, Route::kLapack);
   EXPECT_EQ(polar.cut, 2);
   EXPECT_LE(relative_error(at::matmul(polar.factor.t(), polar.factor), at::eye(4, at::kDouble)),
             1e-12);
 }
 
 TEST(PolarFactor, OfZeroIsZero) {
-  const Polar polar = polar_factor(at::zeros({3, 5}, at::kDouble), 3, NullSpace::kZero, Route::kLapack);
+  const Polar polar =
+      polar_factor(at::zeros({3, 5}, at::kDouble), 3, NullSpace::kZero, Route::kLapack);
   EXPECT_EQ(polar.cut, 3);
   EXPECT_EQ(polar.factor.count_nonzero().item<int64_t>(), 0);
 }
@@ -78,7 +80,8 @@ TEST(PolarFactor, OfAMatrixOfConditionThirtyThousandIsMoreExactThanLapackInSingl
   const at::Tensor want = polar_factor(a, 96, NullSpace::kZero, Route::kLapack).factor;
   const Svd single = thin_svd(a);
   const double error_of_single = relative_error(at::matmul(single.u, single.vt), want);
-  const double error = relative_error(polar_factor(a, 96, NullSpace::kZero, Route::kGram).factor, want);
+  const double error =
+      relative_error(polar_factor(a, 96, NullSpace::kZero, Route::kGram).factor, want);
   EXPECT_LT(error, error_of_single);
   EXPECT_LT(error, 1e-4);
 }
@@ -89,8 +92,9 @@ TEST(PolarFactor, OfUnsoundEigenpairsFallsBackToLapack) {
   eigen.is_sound = false;
   const Polar polar = polar_factor(a, eigen, 5);
   EXPECT_EQ(polar.fallbacks, 1);
-  EXPECT_LE(relative_error(polar.factor, polar_factor(a, 5, NullSpace::kZero, Route::kLapack).factor),
-            1e-13);
+  EXPECT_LE(
+      relative_error(polar.factor, polar_factor(a, 5, NullSpace::kZero, Route::kLapack).factor),
+      1e-13);
 }
 
 at::Tensor columns(const OrthonormalBasis& basis) {
@@ -103,8 +107,7 @@ TEST(Orthonormalise, WithKnownColumnsEqualsThePolarFactor) {
   for (const int64_t others : {1, 3, 9, 20}) {
     const at::Tensor known = random_orthonormal(60, 12, 7);
     const at::Tensor basis = at::cat({known, random_tensor({60, others}, 8)}, 1);
-    const OrthonormalBasis got =
-        orthonormalise(basis, 12, 60, NullSpace::kZero, Route::kGram);
+    const OrthonormalBasis got = orthonormalise(basis, 12, 60, NullSpace::kZero, Route::kGram);
     EXPECT_LE(relative_error(columns(got),
                              polar_factor(basis, 60, NullSpace::kZero, Route::kLapack).factor),
               1e-12)

@@ -32,9 +32,9 @@ TEST_P(ResidualTest, TripletsAreThoseOfWhatTheProjectionLeaves) {
   const at::Tensor u = space.left.u;
   const Svd want = thin_svd(d - at::matmul(u, at::matmul(u.t(), d))).leading(3);
   const Svd got = residual_triplets(d, space.left, residual_gram(d, space.left), 3);
-  EXPECT_LE(relative_error(at::matmul(got.u.mul(got.s), got.vt),
-                           at::matmul(want.u.mul(want.s), want.vt)),
-            1e-10);
+  EXPECT_LE(
+      relative_error(at::matmul(got.u.mul(got.s), got.vt), at::matmul(want.u.mul(want.s), want.vt)),
+      1e-10);
   EXPECT_LE(relative_error(got.s, want.s), 1e-11);
   EXPECT_EQ(got.fallbacks, 0);
   EXPECT_LE(at::matmul(u.t(), got.u).abs().max().item<double>(), 1e-12) << "outside the space";

@@ -62,7 +62,8 @@ TEST(RankAbove, IsDoubtfulOnlyNearTheThreshold) {
 
 std::vector<double> decaying(int64_t r) {
   std::vector<double> values;
-  for (int64_t i = 0; i < r; ++i) values.push_back(std::pow(1.0 + static_cast<double>(i) / 8, -1.5));
+  for (int64_t i = 0; i < r; ++i)
+    values.push_back(std::pow(1.0 + static_cast<double>(i) / 8, -1.5));
   return values;
 }
 

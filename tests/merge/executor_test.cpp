@@ -145,8 +145,7 @@ TEST_F(ExecutorTest, AMatrixThatNoExpertChangedGoesByBlocks) {
   }
   MergeSummary summary;
   const Updates updates(folder_ / "base.safetensors", experts_);
-  const Rules rules =
-      require_method("iso_c").rules({{"null", std::string("zero")}});
+  const Rules rules = require_method("iso_c").rules({{"null", std::string("zero")}});
   const std::vector<Piece> pieces = cut_into_pieces(updates, rules, {}, 2);
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_TRUE(pieces[0].is_unchanged);

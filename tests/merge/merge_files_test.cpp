@@ -151,16 +151,19 @@ TEST_F(MergeFiles, ATorchScriptOutputNeedsATorchScriptBase) {
   expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
                   {"merged.pt", "base.safetensors is a safetensors file"});
   recipe_.out = folder_ / "merged.bin";
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"merged.bin", "*.safetensors"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+                  {"merged.bin", "*.safetensors"});
 }
 
 TEST_F(MergeFiles, TheOutputMayNotBeAnInput) {
   const std::string before = TemporaryFolder::read(folder_ / "a.safetensors");
   recipe_.out = folder_ / "a.safetensors";
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"would replace the input"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+                  {"would replace the input"});
   EXPECT_EQ(TemporaryFolder::read(folder_ / "a.safetensors"), before);
   recipe_.out = recipe_.base;
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"would replace the input"});
+  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+                  {"would replace the input"});
 }
 
 TEST_F(MergeFiles, AFailureLeavesTheOldOutputAndNothingElse) {
