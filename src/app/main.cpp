@@ -14,7 +14,7 @@ namespace {
 // Iso-C. One arena, because those of other threads are too small for large blocks.
 void keep_freed_memory() {
   ::mallopt(M_ARENA_MAX, 1);
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 36 << 20);  // larger ones are few: their memory goes back at once
   ::mallopt(M_TRIM_THRESHOLD, 256 << 20);
 }
 
