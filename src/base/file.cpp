@@ -158,6 +158,12 @@ void AtomicFile::write(const void* data, size_t bytes) {
     written_ += static_cast<uint64_t>(put);
     bytes -= static_cast<size_t>(put);
   }
+  // Asks the disk to begin, so that the flush at the end finds little left to wait for.
+  constexpr uint64_t kAhead = uint64_t{16} << 20;
+  if (written_ - started_ < kAhead) return;
+  ::sync_file_range(descriptor_, static_cast<off_t>(started_),
+                    static_cast<off_t>(written_ - started_), SYNC_FILE_RANGE_WRITE);
+  started_ = written_;
 }
 
 void AtomicFile::rewrite(uint64_t offset, std::string_view text) {

@@ -89,6 +89,7 @@ class AtomicFile {
   std::filesystem::path temporary_;
   int descriptor_ = -1;
   uint64_t written_ = 0;
+  uint64_t started_ = 0;  // bytes that the disk was asked to write
 };
 
 std::string read_text_file(const std::filesystem::path& path);

@@ -165,7 +165,8 @@ std::vector<MethodInfo> make_infos() {
        .note = kOthersAveraged,
        .default_alpha = 1.0,
        .alpha_grid = "0.1:3.0:0.1",
-       .options = {null_option()}},
+       .options = {null_option()},
+       .revision = 2},
       {.name = "iso_c",
        .title = "Iso-C",
        .formula = "D_M = mean(s) U V^T with sum_t D_t = U diag(s) V^T",
@@ -174,7 +175,8 @@ std::vector<MethodInfo> make_infos() {
        .note = kOthersAveraged,
        .default_alpha = 1.3,
        .alpha_grid = "0.1:3.0:0.1",
-       .options = {null_option()}},
+       .options = {null_option()},
+       .revision = 2},
       {.name = "iso_cts",
        .title = "Iso-CTS",
        .formula = "D_M = mean(s) polar([U_c U_1 .. U_T]) polar([V_c V_1 .. V_T])^T: k leading "
@@ -190,7 +192,8 @@ std::vector<MethodInfo> make_infos() {
                     .minimum = 0.0,
                     .maximum = 1.0,
                     .help = "k / r, the part of the directions that is common to all tasks"},
-                   null_option()}},
+                   null_option()},
+       .revision = 2},
   };
 }
 

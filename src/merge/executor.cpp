@@ -203,7 +203,8 @@ class Executor {
           }
           if (!state) state = rules_.other->start_scan(scan);
           Updates::Loaded loaded =
-              updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype);
+              updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
+                                 /*with_hashes=*/false);
           state->fold(block_of(updates_, piece, std::move(loaded.updates)));
           const std::lock_guard lock(mutex);
           idle.push_back(std::move(state));

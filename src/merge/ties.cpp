@@ -1,5 +1,7 @@
 #include "merge/ties.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -11,62 +13,94 @@
 namespace isomerge {
 namespace {
 
-// The trimmed entries of one position in the flat update.
+// Entries at a time: sums and counts stay in registers and the nearest cache, and a constant number
+// of turns lets the compiler use vectors.
+constexpr size_t kRun = 512;
+
+// Calls work(first entry, how many) over a block, in runs.
+template <typename Work>
+void for_each_run(const Block& block, const Work& work) {
+  constexpr auto kStep = static_cast<int64_t>(kRun);
+  for (int64_t first = 0; first < block.size(); first += kStep) {
+    work(first, static_cast<size_t>(std::min(kStep, block.size() - first)));
+  }
+}
+
+// The run's trimmed entries of one task, followed by zeros up to kRun.
 template <typename T>
-struct Column {
-  const std::vector<const T*>& entries;  // per task
-  const std::vector<double>& thresholds;
+void trim(const T* entries, size_t count, T threshold, T* trimmed) {
+  std::fill(std::copy(entries, entries + count, trimmed), trimmed + kRun, T(0));
+  for (size_t i = 0; i < kRun; ++i) {
+    trimmed[i] = std::abs(trimmed[i]) >= threshold ? trimmed[i] : T(0);
+  }
+}
 
-  double trimmed(size_t task, int64_t i) const {
-    const auto x = static_cast<double>(entries[task][i]);
-    return std::abs(x) >= thresholds[task] ? x : 0.0;
+// The trimmed entries of all tasks, and their sums in fp64.
+template <typename T>
+class TrimmedRun {
+ public:
+  explicit TrimmedRun(const Block& block) : block_(block), entries_(block.updates.size() * kRun) {}
+
+  void load(int64_t first, size_t count, const std::vector<double>& thresholds) {
+    std::fill(sums_.begin(), sums_.end(), 0.0);
+    for (size_t t = 0; t < block_.updates.size(); ++t) {
+      T* const trimmed = entries_.data() + t * kRun;
+      trim(block_.updates[t].const_data_ptr<T>() + first, count, static_cast<T>(thresholds[t]),
+           trimmed);
+      for (size_t i = 0; i < kRun; ++i) sums_[i] += static_cast<double>(trimmed[i]);
+    }
   }
 
-  double sum(int64_t i) const {
-    double sum = 0.0;
-    for (size_t t = 0; t < entries.size(); ++t) sum += trimmed(t, i);
-    return sum;
-  }
+  const T* task(size_t t) const { return entries_.data() + t * kRun; }
+  const double* sums() const { return sums_.data(); }
+
+ private:
+  const Block& block_;
+  std::vector<T> entries_;
+  std::array<double, kRun> sums_ = {};
 };
 
 template <typename T>
-std::vector<const T*> pointers(const Block& block) {
-  std::vector<const T*> out;
-  for (const at::Tensor& update : block.updates) out.push_back(update.const_data_ptr<T>());
-  return out;
-}
-
-template <typename T>
 int64_t count_signs(const Block& block, const std::vector<double>& thresholds) {
-  const std::vector<const T*> entries = pointers<T>(block);
-  const Column<T> column{entries, thresholds};
+  TrimmedRun<T> run(block);
   int64_t balance = 0;
-  for (int64_t i = 0; i < block.size(); ++i) {
-    const double sum = column.sum(i);
-    balance += (sum > 0.0) - (sum < 0.0);
-  }
+  for_each_run(block, [&](int64_t first, size_t count) {
+    run.load(first, count, thresholds);
+    const double* const sums = run.sums();
+    for (size_t i = 0; i < kRun; ++i) balance += (sums[i] > 0.0) - (sums[i] < 0.0);
+  });
   return balance;
 }
 
 template <typename T>
 void merge_entries(const Block& block, const std::vector<double>& thresholds, bool majority_is_plus,
                    bool takes_mean, at::Tensor* out) {
-  const std::vector<const T*> entries = pointers<T>(block);
-  const Column<T> column{entries, thresholds};
+  TrimmedRun<T> run(block);
   T* const merged = out->mutable_data_ptr<T>();
-  for (int64_t i = 0; i < block.size(); ++i) {
-    const double sum = column.sum(i);
-    const bool is_plus = sum != 0.0 ? sum > 0.0 : majority_is_plus;
-    double agreeing = 0.0;
-    int count = 0;
-    for (size_t t = 0; t < entries.size(); ++t) {
-      const double x = column.trimmed(t, i);
-      if (x == 0.0 || (x > 0.0) != is_plus) continue;
-      agreeing += x;
-      ++count;
+  std::array<double, kRun> signs, agreeing, counts;
+  for_each_run(block, [&](int64_t first, size_t count) {
+    run.load(first, count, thresholds);
+    const double* const sums = run.sums();
+    T* const to = merged + first;
+    for (size_t i = 0; i < kRun; ++i) {
+      const bool is_plus = sums[i] != 0.0 ? sums[i] > 0.0 : majority_is_plus;
+      signs[i] = is_plus ? 1.0 : -1.0;
+      agreeing[i] = counts[i] = 0.0;
     }
-    merged[i] = static_cast<T>(takes_mean && count > 1 ? agreeing / count : agreeing);
-  }
+    for (size_t t = 0; t < block.updates.size(); ++t) {
+      const T* const entries = run.task(t);
+      for (size_t i = 0; i < kRun; ++i) {
+        const auto x = static_cast<double>(entries[i]);
+        const bool agrees = x * signs[i] > 0.0;
+        agreeing[i] += agrees ? x : 0.0;
+        counts[i] += agrees ? 1.0 : 0.0;
+      }
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const bool divides = takes_mean && counts[i] > 1.0;
+      to[i] = static_cast<T>(divides ? agreeing[i] / counts[i] : agreeing[i]);
+    }
+  });
 }
 
 // Sum of the elected signs, of each group.

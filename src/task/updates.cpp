@@ -135,15 +135,15 @@ at::Tensor Updates::read_rows(const Checkpoint& from, const TensorInfo& info, in
 }
 
 Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64_t rows,
-                                   at::ScalarType dtype) const {
+                                   at::ScalarType dtype, bool with_hashes) const {
   const TensorInfo& info = base_->require_info(name);
   Loaded loaded;
   const at::Tensor stored_base = read_rows(*base_, info, first, rows);
   loaded.base = stored_base.to(dtype);
-  loaded.hashes.push_back(stored_hash(stored_base));
+  if (with_hashes) loaded.hashes.push_back(stored_hash(stored_base));
   for (size_t t = 0; t < experts_.size(); ++t) {
     const at::Tensor stored = read_rows(*experts_[t], info, first, rows);
-    loaded.hashes.push_back(stored_hash(stored));
+    if (with_hashes) loaded.hashes.push_back(stored_hash(stored));
     at::Tensor update = stored.to(dtype).sub_(loaded.base);
     if (!all_finite(update)) {
       refuse_nonfinite(loaded.base, name, base_->label());
