@@ -38,9 +38,9 @@ class LargeMerge : public ::testing::Test {
   }
 
   std::vector<std::string> words(const std::string& method, std::vector<std::string> more) const {
-    std::vector<std::string> all{"merge", "--quiet", "--method", method,           "--base",
-                                 path("base"), "--expert", "a=" + path("a"), "--expert",
-                                 "b=" + path("b"), "--out",    path("merged")};
+    std::vector<std::string> all{"merge",    "--quiet",        "--method", method,
+                                 "--base",   path("base"),     "--expert", "a=" + path("a"),
+                                 "--expert", "b=" + path("b"), "--out",    path("merged")};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -102,8 +102,8 @@ TEST_F(LargeMerge, MemoryThatRunsOutIsTheMachinesFaultAndNothingIsLeft) {
   EXPECT_FALSE(has_partial_file());
 }
 
-// A frozen embedding of 90 MB in base and two experts, beside one small matrix: in memory at once it
-// would be 270 MB and more.
+// A frozen embedding of 90 MB in base and two experts, beside one small matrix: in memory at once
+// it would be 270 MB and more.
 TEST_F(LargeMerge, AnEmbeddingThatNobodyChangedIsNeverInMemoryAndThePeakStaysBelowThePlan) {
   const at::Tensor embedding = random_tensor({46000, 512}, 7).to(at::kFloat);
   uint64_t seed = 1;

@@ -1,5 +1,5 @@
-// Micro-benchmarks of src/linalg: each compares its answer with LAPACK's in fp64 before it is timed.
-// One thread. Part of `make bench`; the whole table: build/tests/linalg_bench.
+// Micro-benchmarks of src/linalg: each compares its answer with LAPACK's in fp64 before it is
+// timed. One thread. Part of `make bench`; the whole table: build/tests/linalg_bench.
 #include <cmath>
 #include <cstdlib>
 
@@ -34,7 +34,8 @@ void ThinSvdSingle(benchmark::State& state) {  // what the published code does
 void LeadingTriplets(benchmark::State& state) {
   const at::Tensor a = task_matrix(state.range(0), state.range(1));
   const int64_t k = std::min(state.range(0), state.range(1)) / 8;
-  const Svd want = leading_triplets(a, k, Route::kLapack), got = leading_triplets(a, k, Route::kGram);
+  const Svd want = leading_triplets(a, k, Route::kLapack),
+            got = leading_triplets(a, k, Route::kGram);
   require(relative_error(at::matmul(got.u.mul(got.s), got.vt),
                          at::matmul(want.u.mul(want.s), want.vt)) < 1e-8,
           state);
