@@ -49,32 +49,43 @@ OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null
   return {polar.factor, {}, polar.cut, polar.is_doubtful, 0};
 }
 
-// basis^T basis with the identity in its first `known` rows and columns, restricted to where it is
-// not the identity: the span of z (the directions of the first columns that the others overlap) and
-// the other columns. small = [[I, x], [x^T, k]].
+// basis^T basis = [[I, x], [x^T, k]], restricted to where it is not the identity.
 struct Restriction {
-  at::Tensor z;      // [known, p], orthonormal
-  at::Tensor small;  // [2 p, 2 p]
+  // The directions of the first columns that the others overlap: orthonormal [known, p]. Undefined
+  // if there are none (x = 0) or if nothing is gained by looking for them.
+  at::Tensor z;
+  at::Tensor small;     // x = 0: k; else over the span of z and the others, or the whole matrix
+  int64_t outside = 0;  // columns at the front that `small` leaves out, as the identity
 };
 
 Restriction restrict(const at::Tensor& basis, int64_t known) {
+  constexpr double kOrthogonal = 1e-12;
   const int64_t p = basis.size(1) - known;
   const at::Tensor others = basis.narrow(1, known, p);
-  const auto [z, x] = at::linalg_qr(at::matmul(basis.narrow(1, 0, known).t(), others));
-  const at::Tensor one = at::eye(p, basis.options());
   const at::Tensor gram = gram_of_rows(others.t().contiguous());
-  return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0)};
+  if (known == 0) return {{}, gram, 0};
+  at::Tensor x = at::matmul(basis.narrow(1, 0, known).t(), others);
+  if (x.abs().max().item<double>() <= kOrthogonal) return {{}, gram, known};
+  at::Tensor z;
+  if (4 * p <= 3 * known) std::tie(z, x) = at::linalg_qr(x);
+  const at::Tensor one = at::eye(x.size(0), basis.options());
+  return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0), 0};
 }
 
 // The root of the whole matrix from that of its restriction: I + z (a - I) z^T and so on.
-at::Tensor extend(const at::Tensor& z, const at::Tensor& root) {
-  const int64_t known = z.size(0), p = z.size(1);
+at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t columns) {
+  if (root.size(0) == columns) return root;
+  at::Tensor whole = at::eye(columns, root.options());
+  if (!part.z.defined()) {
+    const int64_t p = columns - part.outside;
+    whole.narrow(0, part.outside, p).narrow(1, part.outside, p).copy_(root);
+    return whole;
+  }
+  const int64_t known = part.z.size(0), p = part.z.size(1);
   const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
-  const at::Tensor side = at::matmul(z, root.narrow(0, 0, p).narrow(1, p, p));
-  at::Tensor whole = at::empty({known + p, known + p}, root.options());
-  whole.narrow(0, 0, known)
-      .narrow(1, 0, known)
-      .copy_(at::matmul(at::matmul(z, corner), z.t()).add_(at::eye(known, root.options())));
+  const at::Tensor side = at::matmul(part.z, root.narrow(0, 0, p).narrow(1, p, p));
+  whole.narrow(0, 0, known).narrow(1, 0, known).add_(
+      at::matmul(at::matmul(part.z, corner), part.z.t()));
   whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
   whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
   whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
@@ -109,11 +120,8 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) 
 OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
                                 NullSpace null_space, Route route) {
   if (route == Route::kLapack) return lapack_basis(basis, r, null_space);
-  const int64_t others = basis.size(1) - known;
-  if (others == 0) return {basis, {}, 0, false, 0};
-  const bool is_restricted = others <= known && 4 * others <= 3 * known;
-  const Restriction part = is_restricted ? restrict(basis, known)
-                                         : Restriction{{}, gram_of_rows(basis.t().contiguous())};
+  if (basis.size(1) == known) return {basis, {}, 0, false, 0};
+  const Restriction part = restrict(basis, known);
   const SymmetricEigen eigen = all_eigenpairs(part.small);
   if (!eigen.is_sound) {
     OrthonormalBasis out = lapack_basis(basis, r, NullSpace::kZero);
@@ -121,10 +129,10 @@ OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t 
     return out;
   }
   const at::Tensor s = singular_values(eigen);
-  const Rank rank = rank_above(s, null_threshold(r, s[0].item<double>()));
+  const double sigma_1 = std::max(s[0].item<double>(), part.outside > 0 ? 1.0 : 0.0);
+  const Rank rank = rank_above(s, null_threshold(r, sigma_1));
   const at::Tensor root = inverse_root(eigen, s, rank.kept);
-  return {basis, is_restricted ? extend(part.z, root) : root, s.numel() - rank.kept,
-          rank.is_doubtful, 0};
+  return {basis, extend(part, root, basis.size(1)), s.numel() - rank.kept, rank.is_doubtful, 0};
 }
 
 at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,

@@ -40,9 +40,9 @@ struct OrthonormalBasis {
   int64_t fallbacks = 0;     // see Polar
 };
 
-// The first `known` columns of the basis are orthonormal already: with c - known columns besides,
-// only an eigenproblem of size 2 (c - known) remains, since the Gram matrix is the identity outside
-// the span of what those overlap.
+// The first `known` columns of the basis are orthonormal already: with p = c - known columns
+// besides, an eigenproblem of size 2 p remains, since the Gram matrix is the identity outside the
+// span of what those overlap; of size p if they overlap nothing.
 //
 // basis  [m, c] fp64, 1 <= c <= m, finite.
 // r      full rank of the matrices that the columns were taken from, see null_threshold.

@@ -115,6 +115,18 @@ TEST(Orthonormalise, WithKnownColumnsEqualsThePolarFactor) {
   }
 }
 
+// Columns outside the span of the known ones, dependent among themselves.
+TEST(Orthonormalise, ColumnsThatOverlapNothingKnownAreMadeOrthonormalAmongThemselves) {
+  const at::Tensor q = random_orthonormal(20, 9, 13);
+  const at::Tensor others = at::matmul(q.narrow(1, 5, 4), random_tensor({4, 6}, 14).mul(0.1));
+  const at::Tensor basis = at::cat({q.narrow(1, 0, 5), others}, 1);
+  const OrthonormalBasis got = orthonormalise(basis, 5, 20, NullSpace::kZero, Route::kGram);
+  EXPECT_EQ(got.cut, 2);
+  EXPECT_LE(relative_error(columns(got),
+                           polar_factor(basis, 20, NullSpace::kZero, Route::kLapack).factor),
+            1e-9);
+}
+
 TEST(Orthonormalise, OfOrthonormalColumnsAloneIsThem) {
   const at::Tensor q = random_orthonormal(9, 4, 9);
   EXPECT_TRUE(columns(orthonormalise(q, 4, 9, NullSpace::kZero, Route::kGram)).equal(q));
