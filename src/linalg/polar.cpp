@@ -84,8 +84,9 @@ at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t colum
   const int64_t known = part.z.size(0), p = part.z.size(1);
   const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
   const at::Tensor side = at::matmul(part.z, root.narrow(0, 0, p).narrow(1, p, p));
-  whole.narrow(0, 0, known).narrow(1, 0, known).add_(
-      at::matmul(at::matmul(part.z, corner), part.z.t()));
+  whole.narrow(0, 0, known)
+      .narrow(1, 0, known)
+      .add_(at::matmul(at::matmul(part.z, corner), part.z.t()));
   whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
   whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
   whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
