@@ -101,7 +101,7 @@ std::string Factors::sum_key() const { return factor_key("sum", source_.update_k
 SymmetricEigen Factors::sum_eigen(const at::Tensor& sum) const {
   const auto any = [](const Weights&) { return true; };
   return eigen_from(cached(sum_key(), any, [&] {
-    return weights_of(all_eigenpairs(gram_of_rows(is_wide(sum) ? sum : sum.t().contiguous())));
+    return weights_of(all_eigenpairs(gram_of_rows(short_side_rows(sum))));
   }));
 }
 
@@ -110,10 +110,8 @@ Svd Factors::triplets(int64_t t, int64_t k) const {
   const auto has_enough = [&](const Weights& stored) { return stored.at("values").numel() >= k; };
   const at::Tensor& d = update(t);
   const SymmetricEigen eigen = eigen_from(
-      cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}), has_enough, [&] {
-        const at::Tensor rows = (is_wide(d) ? d : d.t()).to(at::kDouble);
-        return weights_of(leading_eigenpairs(gram_of_rows(rows), k));
-      }));
+      cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}), has_enough,
+             [&] { return weights_of(leading_eigenpairs(gram_of_rows(short_side_rows(d)), k)); }));
   if (!eigen.is_sound) return leading_triplets(d, k, route());
   return triplets_of(d, eigen).leading(k);
 }
@@ -122,7 +120,7 @@ Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const Symmet
                      const LeftSpace& space)
     : factors_(factors), eigen_(eigen), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
-  const at::Tensor s = eigen.values.clamp_min(0).sqrt();
+  const at::Tensor s = singular_values(eigen);
   kept_from_ = factors.rank() / 2;
   is_cached_ = factors.source_.cache != nullptr && common_ >= kept_from_ &&
                (is_wide(sum) || s[-1].item<double>() > kSafe * s[0].item<double>());

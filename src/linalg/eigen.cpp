@@ -70,6 +70,12 @@ at::Tensor gram_of_rows(const at::Tensor& a) {
   return gram;
 }
 
+at::Tensor short_side_rows(const at::Tensor& a) {
+  return (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble).contiguous();
+}
+
+at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
+
 SymmetricEigen all_eigenpairs(const at::Tensor& g) { return leading_eigenpairs(g, g.size(0)); }
 
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {

@@ -11,6 +11,10 @@ namespace isomerge {
 // on and above the diagonal are computed.
 at::Tensor gram_of_rows(const at::Tensor& a);
 
+// a [m, n] with its short side first: a itself or its transpose, fp64, contiguous. The Gram matrix
+// of its rows is the small one of the two that `a` has.
+at::Tensor short_side_rows(const at::Tensor& a);
+
 // g = vectors diag(values) vectors^T, or its leading part.
 struct SymmetricEigen {
   at::Tensor values;     // [k] descending
@@ -18,6 +22,9 @@ struct SymmetricEigen {
   double next = 0.0;     // the eigenvalue after the last one here; 0 if there is none
   bool is_sound = true;  // passed the residual and orthogonality checks
 };
+
+// Roots of the eigenvalues of a Gram matrix, those below zero by rounding taken as zero. [k]
+at::Tensor singular_values(const SymmetricEigen& eigen);
 
 // All eigenpairs. g [r, r] symmetric, fp64, finite. Cost: about 9 r^3 flops. LAPACK that does not
 // converge, or a pair that fails its check, gives is_sound = false.

@@ -26,8 +26,6 @@ Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
           rank.is_doubtful, 0};
 }
 
-at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
-
 // W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
 at::Tensor inverse_root(const SymmetricEigen& eigen, const at::Tensor& s, int64_t kept) {
   const at::Tensor w = eigen.vectors.narrow(1, 0, kept);
@@ -97,8 +95,7 @@ at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t colum
 
 Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route) {
   if (route == Route::kLapack) return lapack_polar(a, r, null_space);
-  const at::Tensor wide = (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble);
-  return polar_factor(a, all_eigenpairs(gram_of_rows(wide)), r);
+  return polar_factor(a, all_eigenpairs(gram_of_rows(short_side_rows(a))), r);
 }
 
 Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) {

@@ -23,7 +23,7 @@ Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_
 
 CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k) {
   const int64_t r = eigen.values.numel();
-  const at::Tensor s = eigen.values.clamp_min(0).sqrt();
+  const at::Tensor s = singular_values(eigen);
   const at::Tensor leading = eigen.vectors.narrow(1, 0, k);
   const at::Tensor kept = s.narrow(0, 0, k).clamp_min(kTiny);
   CommonSpace space;

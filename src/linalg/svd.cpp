@@ -22,11 +22,6 @@ Error no_convergence(const at::Tensor& a) {
                       a.size(0), a.size(1))};
 }
 
-// Short side first, fp64.
-at::Tensor rows_of(const at::Tensor& a) {
-  return (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble).contiguous();
-}
-
 Svd lapack_triplets(const at::Tensor& a, int64_t k) {
   const Svd all = thin_svd(a.to(at::kDouble));
   Svd leading = all.leading(k);
@@ -58,7 +53,7 @@ Svd thin_svd(const at::Tensor& a) {
 
 Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {
   if (route == Route::kLapack) return lapack_triplets(a, k);
-  const at::Tensor rows = rows_of(a);
+  const at::Tensor rows = short_side_rows(a);
   const SymmetricEigen eigen = leading_eigenpairs(gram_of_rows(rows), k);
   if (eigen.is_sound) return triplets_of(a, eigen);
   Svd svd = lapack_triplets(a, k);
@@ -68,7 +63,7 @@ Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {
 
 Svd triplets_of(const at::Tensor& a, const SymmetricEigen& eigen) {
   constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN
-  const at::Tensor product = at::matmul(eigen.vectors.t(), rows_of(a));  // [k, long side]
+  const at::Tensor product = at::matmul(eigen.vectors.t(), short_side_rows(a));  // [k, long side]
   const at::Tensor s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
   const at::Tensor others = product.div(s.clamp_min(kTiny).unsqueeze(1));
   Svd svd = a.size(0) <= a.size(1) ? Svd{eigen.vectors, s, others}

@@ -35,7 +35,7 @@ Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
   if (factors.route() == Route::kGram) common.eigen = factors.sum_eigen(sum);
   common.by_lapack = factors.route() == Route::kLapack || !common.eigen.is_sound;
   const Svd all = common.by_lapack ? thin_svd(sum) : Svd{};
-  const at::Tensor s = common.by_lapack ? all.s : common.eigen.values.clamp_min(0).sqrt();
+  const at::Tensor s = common.by_lapack ? all.s : singular_values(common.eigen);
   common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
   common.sigma_1 = s[0].item<double>();
   const Rank rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
