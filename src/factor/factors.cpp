@@ -5,13 +5,12 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/isfinite.h>
-#include <ATen/ops/matmul.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "factor/factor_cache.h"
+#include "linalg/product.h"
 
 namespace isomerge {
 namespace {
@@ -74,11 +73,6 @@ Factors::Factors(std::vector<Update> updates, FactorSource source)
     : updates_(std::move(updates)), source_(std::move(source)) {
   require_same_kind(updates_);
   if (updates_.front().shape().size() != 2) throw input_error("updates are not 2-D");
-  for (const Update& update : updates_) {
-    if (!at::isfinite(update.dense()).all().item<bool>()) {
-      throw input_error("an update has NaN or Inf");
-    }
-  }
   rank_ = std::min(update(0).size(0), update(0).size(1));
   if (dtype() == at::kDouble) *this = by_lapack();
 }
@@ -112,37 +106,36 @@ Svd Factors::triplets(int64_t t, int64_t k) const {
   const SymmetricEigen eigen = eigen_from(
       cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}), has_enough,
              [&] { return weights_of(leading_eigenpairs(gram_of_rows(short_side_rows(d)), k)); }));
-  if (!eigen.is_sound) return leading_triplets(d, k, route());
-  return triplets_of(d, eigen).leading(k);
+  return leading_triplets(d, eigen, k);
 }
 
 Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,
                      const LeftSpace& space)
-    : factors_(factors), eigen_(eigen), space_(space), common_(space.u.size(1)) {
+    : factors_(factors), sum_(sum), eigen_(eigen), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
   const at::Tensor s = singular_values(eigen);
   kept_from_ = factors.rank() / 2;
   is_cached_ = factors.source_.cache != nullptr && common_ >= kept_from_ &&
                (is_wide(sum) || s[-1].item<double>() > kSafe * s[0].item<double>());
-  if (is_cached_ && !is_wide(sum)) left_ = at::matmul(sum, eigen.vectors) / s;
 }
 
 // m <= n: the Gram matrix of D_t in the directions from kept_from_ on; a common space of k takes
 // the block from k on. m > n: with B = U^T D_t, what lies outside the sum's whole left space and
 // the rows of B from kept_from_ on; those from k on belong to the residual as well.
-Weights Residuals::kept_parts(const at::Tensor& d) const {
+Weights Residuals::kept_parts(const at::Tensor& d) {
   const int64_t rest = factors_.rank() - kept_from_;
   if (is_wide(d)) {
     const at::Tensor directions = eigen_.vectors.narrow(1, kept_from_, rest);
-    return {{"block", gram_of_rows(at::matmul(directions.t(), d))}};
+    return {{"block", gram_of_rows(multiply(directions.t(), d))}};
   }
-  const at::Tensor columns = d.t().contiguous();
-  const at::Tensor inside = at::matmul(columns, left_);  // [n, r]
+  if (!left_.defined()) left_ = multiply(sum_, eigen_.vectors) / singular_values(eigen_);
+  const at::Tensor columns = d.t();
+  const at::Tensor inside = multiply(columns, left_);  // [n, r]
   return {{"outside", gram_of_rows(columns).sub_(gram_of_rows(inside))},
           {"tail", inside.narrow(1, kept_from_, rest).contiguous()}};
 }
 
-at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) const {
+at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) {
   if (!is_cached_) return residual_gram(d, space_);
   const auto any = [](const Weights&) { return true; };
   const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
@@ -152,10 +145,10 @@ at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) const {
   if (is_wide(d)) {
     return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest).contiguous();
   }
-  return parts.at("outside") + gram_of_rows(parts.at("tail").narrow(1, skipped, rest).contiguous());
+  return parts.at("outside") + gram_of_rows(parts.at("tail").narrow(1, skipped, rest));
 }
 
-Svd Residuals::triplets(int64_t t, int64_t s) const {
+Svd Residuals::triplets(int64_t t, int64_t s) {
   const at::Tensor d = factors_.update(t).to(at::kDouble);
   return residual_triplets(d, space_, gram(t, d), s);
 }

@@ -28,8 +28,8 @@ struct FactorSource {
 // updates by Route::kLapack, the reference, which uses no cache. Every factor is fp64.
 class Factors {
  public:
-  // Not explicit: whoever has updates may pass them. Throws Error(kInput) unless they are T >= 1
-  // finite matrices of one shape and dtype.
+  // Not explicit: whoever has updates may pass them. They are finite, as Updates::load() makes
+  // sure. Throws Error(kInput) unless they are T >= 1 matrices of one shape and dtype.
   Factors(std::vector<Update> updates, FactorSource source = {});
   Factors(std::initializer_list<Update> updates) : Factors(std::vector<Update>(updates)) {}
 
@@ -78,19 +78,20 @@ class Residuals {
             const LeftSpace& space);
 
   // The s leading triplets of D_t - U_c U_c^T D_t.
-  Svd triplets(int64_t t, int64_t s) const;
+  Svd triplets(int64_t t, int64_t s);
 
  private:
-  at::Tensor gram(int64_t t, const at::Tensor& d) const;
-  Weights kept_parts(const at::Tensor& d) const;
+  at::Tensor gram(int64_t t, const at::Tensor& d);
+  Weights kept_parts(const at::Tensor& d);
 
   const Factors& factors_;
+  const at::Tensor& sum_;
   const SymmetricEigen& eigen_;
   const LeftSpace& space_;
   int64_t common_;         // dimensions of the space
   int64_t kept_from_ = 0;  // first direction that the cache keeps
   bool is_cached_ = false;
-  at::Tensor left_;  // m > n and cached: all left singular vectors of the sum [m, r]
+  at::Tensor left_;  // m > n, once needed: all left singular vectors of the sum [m, r]
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

@@ -1,4 +1,4 @@
-// linalg/eigen.h -- Gram matrices and the eigenvectors of symmetric matrices, in fp64.
+// linalg/eigen.h -- eigenvectors of symmetric matrices, those of Gram matrices above all, in fp64.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +7,8 @@
 
 namespace isomerge {
 
-// a a^T [m, m] for a [m, n] fp64. Cost: m^2 n flops by OpenBLAS, else an eighth more, since blocks
-// on and above the diagonal are computed.
-at::Tensor gram_of_rows(const at::Tensor& a);
-
-// a [m, n] with its short side first: a itself or its transpose, fp64, contiguous. The Gram matrix
-// of its rows is the small one of the two that `a` has.
+// a [m, n] with its short side first: a itself or its transpose, fp64. The Gram matrix of its rows
+// is the small one of the two that `a` has.
 at::Tensor short_side_rows(const at::Tensor& a);
 
 // g = vectors diag(values) vectors^T, or its leading part.
@@ -30,8 +26,8 @@ at::Tensor singular_values(const SymmetricEigen& eigen);
 // converge, or a pair that fails its check, gives is_sound = false.
 SymmetricEigen all_eigenpairs(const at::Tensor& g);
 
-// The k leading eigenpairs, 0 <= k <= r. Fewer than half of them cost less than all, where OpenBLAS
-// is (linalg/openblas.h).
+// The k leading eigenpairs, 0 <= k <= r. Few of them cost less than all, where OpenBLAS is
+// (linalg/openblas.h).
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k);
 
 }  // namespace isomerge

@@ -10,9 +10,9 @@
 #include <ATen/ops/eye.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
 
+#include "linalg/product.h"
 #include "linalg/svd.h"
 
 namespace isomerge {
@@ -22,14 +22,14 @@ Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
   const Svd svd = thin_svd(a.to(at::kDouble));
   const Rank rank = rank_above(svd.s, null_threshold(r, svd.s[0].item<double>()));
   const Svd kept = null_space == NullSpace::kFill ? svd : svd.leading(rank.kept);
-  return {at::matmul(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept,
+  return {multiply(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept,
           rank.is_doubtful, 0};
 }
 
 // W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
 at::Tensor inverse_root(const SymmetricEigen& eigen, const at::Tensor& s, int64_t kept) {
   const at::Tensor w = eigen.vectors.narrow(1, 0, kept);
-  return at::matmul(w / s.narrow(0, 0, kept), w.t());
+  return multiply(w / s.narrow(0, 0, kept), w.t());
 }
 
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
@@ -62,7 +62,7 @@ Restriction restrict(const at::Tensor& basis, int64_t known) {
   const at::Tensor others = basis.narrow(1, known, p);
   const at::Tensor gram = gram_of_rows(others.t().contiguous());
   if (known == 0) return {{}, gram, 0};
-  at::Tensor x = at::matmul(basis.narrow(1, 0, known).t(), others);
+  at::Tensor x = multiply(basis.narrow(1, 0, known).t(), others);
   if (x.abs().max().item<double>() <= kOrthogonal) return {{}, gram, known};
   at::Tensor z;
   if (4 * p <= 3 * known) std::tie(z, x) = at::linalg_qr(x);
@@ -81,10 +81,10 @@ at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t colum
   }
   const int64_t known = part.z.size(0), p = part.z.size(1);
   const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
-  const at::Tensor side = at::matmul(part.z, root.narrow(0, 0, p).narrow(1, p, p));
+  const at::Tensor side = multiply(part.z, root.narrow(0, 0, p).narrow(1, p, p));
   whole.narrow(0, 0, known)
       .narrow(1, 0, known)
-      .add_(at::matmul(at::matmul(part.z, corner), part.z.t()));
+      .add_(multiply(multiply(part.z, corner), part.z.t()));
   whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
   whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
   whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
@@ -111,7 +111,7 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) 
   const at::ScalarType dtype = product_dtype(norm(kept.reciprocal()) * norm(kept), rank.kept);
   const at::Tensor root = inverse_root(eigen, s, rank.kept).to(dtype);
   const at::Tensor factor =
-      a.size(0) <= a.size(1) ? at::matmul(root, a.to(dtype)) : at::matmul(a.to(dtype), root);
+      a.size(0) <= a.size(1) ? multiply(root, a.to(dtype)) : multiply(a.to(dtype), root);
   return {factor, s.sum().item<double>(), cut, rank.is_doubtful, 0};
 }
 
@@ -138,11 +138,11 @@ at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const Orthono
   const at::Tensor left = u.basis, right = v.basis.t();
   at::Tensor middle;  // root_u diag(s) root_v
   if (u.root.defined()) {
-    middle = v.root.defined() ? at::matmul(u.root * s, v.root) : u.root * s;
+    middle = v.root.defined() ? multiply(u.root * s, v.root) : u.root * s;
   } else if (v.root.defined()) {
     middle = v.root * s.unsqueeze(1);
   } else {
-    return at::matmul((left * s).to(dtype), right.to(dtype));
+    return multiply((left * s).to(dtype), right.to(dtype));
   }
   // The root that is part of the last product amplifies that product's rounding.
   const bool is_wide = left.size(0) <= right.size(1);
@@ -151,9 +151,8 @@ at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const Orthono
   const at::ScalarType used =
       last.defined() ? c10::promoteTypes(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
                      : dtype;
-  const at::Tensor product = is_wide
-                                 ? at::matmul(at::matmul(left, middle).to(used), right.to(used))
-                                 : at::matmul(left.to(used), at::matmul(middle, right).to(used));
+  const at::Tensor product = is_wide ? multiply(multiply(left, middle).to(used), right.to(used))
+                                     : multiply(left.to(used), multiply(middle, right).to(used));
   return product.to(dtype);
 }
 

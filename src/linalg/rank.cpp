@@ -11,9 +11,10 @@ double null_threshold(int64_t r, double sigma_1) {
 }
 
 Rank rank_above(const at::Tensor& s, double threshold) {
-  // The Gram route finds zero values below threshold / 10 and errs by 1e-4 of a value near the
-  // threshold, the fp32 rounding of the updates by some 1e-2 of it.
-  constexpr double kDoubt = 1.5;
+  // The Gram route's eigenvalues err by some r eps64 sigma_1^2, which near the threshold of
+  // sqrt(r) eps32 sigma_1 is eps64 / eps32^2 = 1.6 % of the value squared, whatever r; the fp32
+  // rounding of the updates moves it by as much. Zero values come out below a tenth of it.
+  constexpr double kDoubt = 1.05;
   const int64_t kept = s.gt(threshold).sum().item<int64_t>();
   const bool is_doubtful =
       s.gt(threshold / kDoubt).logical_and(s.le(threshold * kDoubt)).any().item<bool>();

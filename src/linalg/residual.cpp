@@ -5,7 +5,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/matmul.h>
+
+#include "linalg/product.h"
 
 namespace isomerge {
 namespace {
@@ -13,8 +14,7 @@ namespace {
 constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
 
 Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
-  Svd svd =
-      leading_triplets(d - at::matmul(space.u, at::matmul(space.u.t(), d)), s, Route::kLapack);
+  Svd svd = leading_triplets(d - multiply(space.u, multiply(space.u.t(), d)), s, Route::kLapack);
   svd.fallbacks = 1;
   return svd;
 }
@@ -28,10 +28,10 @@ CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int6
   const at::Tensor kept = s.narrow(0, 0, k).clamp_min(kTiny);
   CommonSpace space;
   if (c.size(0) <= c.size(1)) {
-    space.triplets = {leading, s.narrow(0, 0, k), at::matmul(leading.t(), c) / kept.unsqueeze(1)};
+    space.triplets = {leading, s.narrow(0, 0, k), multiply(leading.t(), c) / kept.unsqueeze(1)};
     space.left.complement = eigen.vectors.narrow(1, k, r - k);
   } else {
-    space.triplets = {at::matmul(c, leading) / kept, s.narrow(0, 0, k), leading.t()};
+    space.triplets = {multiply(c, leading) / kept, s.narrow(0, 0, k), leading.t()};
   }
   space.triplets.next = k < r ? s[k].item<double>() : 0.0;
   space.left.u = space.triplets.u;
@@ -39,9 +39,9 @@ CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int6
 }
 
 at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
-  if (space.complement.defined()) return gram_of_rows(at::matmul(space.complement.t(), d));
-  const at::Tensor columns = d.t().contiguous();
-  const at::Tensor common = at::matmul(columns, space.u);  // [n, k]
+  if (space.complement.defined()) return gram_of_rows(multiply(space.complement.t(), d));
+  const at::Tensor columns = d.t();
+  const at::Tensor common = multiply(columns, space.u);  // [n, k]
   return gram_of_rows(columns).sub_(gram_of_rows(common));
 }
 
@@ -51,15 +51,15 @@ Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Ten
   if (!eigen.is_sound) return lapack_residual_triplets(d, space, s);
   Svd svd;
   if (space.complement.defined()) {
-    svd.u = at::matmul(space.complement, eigen.vectors);
-    const at::Tensor product = at::matmul(svd.u.t(), d);
-    svd.s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
-    svd.vt = product / svd.s.clamp_min(kTiny).unsqueeze(1);
+    svd.u = multiply(space.complement, eigen.vectors);
+    const at::Tensor along = multiply(svd.u.t(), d);
+    svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
+    svd.vt = along / svd.s.clamp_min(kTiny).unsqueeze(1);
   } else {
-    const at::Tensor all = at::matmul(d, eigen.vectors);
-    const at::Tensor product = all - at::matmul(space.u, at::matmul(space.u.t(), all));
-    svd.s = at::linalg_vector_norm(product, 2, at::IntArrayRef{0});
-    svd.u = product / svd.s.clamp_min(kTiny);
+    const at::Tensor all = multiply(d, eigen.vectors);
+    const at::Tensor along = all - multiply(space.u, multiply(space.u.t(), all));
+    svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{0});
+    svd.u = along / svd.s.clamp_min(kTiny);
     svd.vt = eigen.vectors.t();
   }
   svd.next = std::sqrt(std::max(eigen.next, 0.0));

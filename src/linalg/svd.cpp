@@ -7,11 +7,11 @@
 #include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/matmul.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "linalg/product.h"
 
 namespace isomerge {
 namespace {
@@ -53,22 +53,23 @@ Svd thin_svd(const at::Tensor& a) {
 
 Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {
   if (route == Route::kLapack) return lapack_triplets(a, k);
-  const at::Tensor rows = short_side_rows(a);
-  const SymmetricEigen eigen = leading_eigenpairs(gram_of_rows(rows), k);
-  if (eigen.is_sound) return triplets_of(a, eigen);
-  Svd svd = lapack_triplets(a, k);
-  svd.fallbacks = 1;
-  return svd;
+  return leading_triplets(a, leading_eigenpairs(gram_of_rows(short_side_rows(a)), k), k);
 }
 
-Svd triplets_of(const at::Tensor& a, const SymmetricEigen& eigen) {
+Svd leading_triplets(const at::Tensor& a, const SymmetricEigen& eigen, int64_t k) {
   constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN
-  const at::Tensor product = at::matmul(eigen.vectors.t(), short_side_rows(a));  // [k, long side]
-  const at::Tensor s = at::linalg_vector_norm(product, 2, at::IntArrayRef{1});
-  const at::Tensor others = product.div(s.clamp_min(kTiny).unsqueeze(1));
-  Svd svd = a.size(0) <= a.size(1) ? Svd{eigen.vectors, s, others}
-                                   : Svd{others.t(), s, eigen.vectors.t()};
-  svd.next = std::sqrt(std::max(eigen.next, 0.0));
+  if (!eigen.is_sound) {
+    Svd svd = lapack_triplets(a, k);
+    svd.fallbacks = 1;
+    return svd;
+  }
+  const at::Tensor vectors = eigen.vectors.narrow(1, 0, k);
+  const at::Tensor along = multiply(vectors.t(), short_side_rows(a));  // [k, long side]
+  const at::Tensor s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
+  const at::Tensor others = along.div(s.clamp_min(kTiny).unsqueeze(1));
+  Svd svd = a.size(0) <= a.size(1) ? Svd{vectors, s, others} : Svd{others.t(), s, vectors.t()};
+  const double next = k < eigen.values.numel() ? eigen.values[k].item<double>() : eigen.next;
+  svd.next = std::sqrt(std::max(next, 0.0));
   return svd;
 }
 

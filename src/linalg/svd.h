@@ -39,10 +39,9 @@ Svd thin_svd(const at::Tensor& a);
 // cost  kGram: m n r (Gram matrix) + an eigenproblem of size r + 2 m n k flops. kLapack: thin_svd.
 Svd leading_triplets(const at::Tensor& a, int64_t k, Route route);
 
-// The triplets of `a` whose vectors on the short side are the eigenvectors of its Gram matrix, in
-// fp64: sigma as the norm of the product, for small values more exact than the eigenvalue's root.
-// Cost: 2 m n k flops.
-Svd triplets_of(const at::Tensor& a, const SymmetricEigen& eigen);
+// The same from k or more leading eigenpairs of the Gram matrix of a's short side, at hand; route
+// kGram. sigma is the norm of a product, for small values more exact than the eigenvalue's root.
+Svd leading_triplets(const at::Tensor& a, const SymmetricEigen& eigen, int64_t k);
 
 // Largest singular value of a [m, n], fp32 or fp64. Cost: the values of one SVD, about 4 m n r.
 double spectral_norm(const at::Tensor& a);

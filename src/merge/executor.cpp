@@ -17,6 +17,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "task/entries.h"
 
 namespace isomerge {
 namespace {
@@ -171,9 +172,8 @@ class Executor {
         updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype);
     out.hashes = std::move(loaded.hashes);
     out.base = std::move(loaded.base);
-    out.has_update = std::any_of(
-        loaded.updates.begin(), loaded.updates.end(),
-        [](const Update& update) { return update.dense().count_nonzero().item<int64_t>() > 0; });
+    out.has_update = std::any_of(loaded.updates.begin(), loaded.updates.end(),
+                                 [](const Update& update) { return !all_zero(update.dense()); });
     if (piece.role == Role::kExcluded || !out.has_update) {
       out.update = at::zeros_like(out.base);
     } else if (is_for_matrix_rule(piece, rules_)) {

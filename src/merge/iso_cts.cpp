@@ -6,11 +6,11 @@
 
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "linalg/product.h"
 #include "merge/basis_stack.h"
 #include "merge/iso_c.h"
 
@@ -57,7 +57,7 @@ Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
 
 Svd lapack_residual(const Factors& factors, int64_t t, const Common& common, int64_t s) {
   const at::Tensor d = factors.update(t).to(at::kDouble);
-  return leading_triplets(d.sub(at::matmul(common.left.u, at::matmul(common.left.u.t(), d))), s,
+  return leading_triplets(d.sub(multiply(common.left.u, multiply(common.left.u.t(), d))), s,
                           Route::kLapack);
 }
 

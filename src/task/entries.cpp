@@ -1,5 +1,6 @@
 #include "task/entries.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -22,12 +23,23 @@ bool is_finite_run(const T* values, int64_t count) {
   return is_finite;
 }
 
+template <typename T>
+bool is_zero_run(const T* values, int64_t count) {
+  return std::all_of(values, values + count, [](T value) { return value == T(0); });
+}
+
 }  // namespace
 
 bool all_finite(const at::Tensor& values) {
   return values.scalar_type() == at::kDouble
              ? is_finite_run(values.const_data_ptr<double>(), values.numel())
              : is_finite_run(values.const_data_ptr<float>(), values.numel());
+}
+
+bool all_zero(const at::Tensor& values) {
+  return values.scalar_type() == at::kDouble
+             ? is_zero_run(values.const_data_ptr<double>(), values.numel())
+             : is_zero_run(values.const_data_ptr<float>(), values.numel());
 }
 
 }  // namespace isomerge

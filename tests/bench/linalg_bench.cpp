@@ -8,6 +8,7 @@
 #include <benchmark/benchmark.h>
 
 #include "linalg/polar.h"
+#include "linalg/product.h"
 #include "linalg/svd.h"
 #include "support/random_tensors.h"
 

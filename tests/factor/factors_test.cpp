@@ -33,14 +33,12 @@ TEST(Updates, OfDifferentShapesOrDtypesAreRefused) {
                Error);
 }
 
-TEST(Factors, KnowTheShortSideAndRefuseWhatIsNoFiniteMatrix) {
+TEST(Factors, KnowTheShortSideAndRefuseWhatIsNoMatrix) {
   EXPECT_EQ(Factors(random_updates(3, 5, 2, 1)).rank(), 3);
   EXPECT_EQ(Factors(random_updates(5, 2, 2, 1)).rank(), 2);
   EXPECT_THROW(Factors(std::vector<Update>{}), Error);
   EXPECT_THROW(Factors({Update(at::zeros({2}))}), Error);
   EXPECT_THROW(Factors({Update(at::zeros({2, 2, 2}))}), Error);
-  const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THROW(Factors({Update(at::zeros({2, 2})), Update(at::full({2, 2}, nan))}), Error);
 }
 
 TEST(Factors, OfSinglePrecisionGoThroughGramMatricesOfDoublePrecisionThroughLapack) {

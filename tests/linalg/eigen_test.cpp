@@ -7,6 +7,7 @@
 #include <ATen/ops/tensor.h>
 #include <gtest/gtest.h>
 
+#include "linalg/product.h"
 #include "support/random_tensors.h"
 
 namespace isomerge {

@@ -1,9 +1,12 @@
 #include "linalg/openblas.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "linalg/product.h"
 #include "support/random_tensors.h"
 
 namespace isomerge {
@@ -16,12 +19,51 @@ class OpenBlas : public ::testing::Test {
   }
 };
 
+// As it is, as a transposed view, and with gaps between its rows and between its entries.
+std::vector<at::Tensor> layouts_of(const at::Tensor& a) {
+  const int64_t m = a.size(0), n = a.size(1);
+  const at::Tensor wide = at::zeros({m, n + 3}, a.options());
+  const at::Tensor sparse = at::zeros({m, 2 * n}, a.options());
+  std::vector<at::Tensor> layouts = {a, a.t().contiguous().t(), wide.narrow(1, 2, n),
+                                     sparse.slice(1, 0, 2 * n, 2)};
+  for (at::Tensor& layout : layouts) layout.copy_(a);
+  return layouts;
+}
+
+TEST_F(OpenBlas, ProductIsThatOfLibTorchInEveryLayout) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
+    const at::Tensor a = random_tensor({7, 30}, 1).to(dtype),
+                     b = random_tensor({30, 1}, 2).to(dtype);
+    const at::Tensor c = random_tensor({30, 40}, 3).to(dtype);
+    for (const at::Tensor& left : layouts_of(a)) {
+      for (const at::Tensor& right : layouts_of(b)) {
+        EXPECT_LE(relative_error(openblas_product(left, right).value(), at::matmul(a, b)), 1e-6);
+      }
+      for (const at::Tensor& right : layouts_of(c)) {
+        const at::Tensor got = openblas_product(left, right).value();
+        EXPECT_EQ(got.scalar_type(), dtype);
+        EXPECT_LE(relative_error(got, at::matmul(a, c)), dtype == at::kFloat ? 1e-6 : 1e-14);
+      }
+    }
+  }
+}
+
+TEST_F(OpenBlas, EmptyMixedAndOtherDtypesAreLeftToLibTorch) {
+  const at::Tensor a = random_tensor({3, 4}, 1);
+  EXPECT_FALSE(openblas_product(a, at::empty({4, 0}, at::kDouble)).has_value());
+  EXPECT_FALSE(openblas_product(a, random_tensor({4, 2}, 2).to(at::kFloat)).has_value());
+  EXPECT_FALSE(openblas_product(a.to(at::kHalf), a.t().to(at::kHalf)).has_value());
+  EXPECT_TRUE(multiply(a, at::empty({4, 0}, at::kDouble)).equal(at::empty({3, 0}, at::kDouble)));
+}
+
 TEST_F(OpenBlas, GramIsTheProductWithTheTransposeAndExactlySymmetric) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{1, 3}, {40, 90}, {90, 40}}) {
     const at::Tensor a = random_tensor({m, n}, 1);
-    const at::Tensor gram = openblas_gram(a).value();
-    EXPECT_LE(relative_error(gram, at::matmul(a, a.t())), 1e-14);
-    EXPECT_TRUE(gram.equal(gram.t()));
+    for (const at::Tensor& layout : layouts_of(a)) {
+      const at::Tensor gram = openblas_gram(layout).value();
+      EXPECT_LE(relative_error(gram, at::matmul(a, a.t())), 1e-14);
+      EXPECT_TRUE(gram.equal(gram.t()));
+    }
   }
 }
 
@@ -37,6 +79,7 @@ TEST_F(OpenBlas, EigenpairsAreTheLargestOfLapack) {
   }
   EXPECT_TRUE(g.equal(before)) << "its argument stays as it is";
   EXPECT_FALSE(openblas_eigenpairs(g, 0).has_value());
+  EXPECT_FALSE(openblas_eigenpairs(g, 61).has_value());
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "linalg/product.h"
 #include "linalg/svd.h"
 #include "support/random_tensors.h"
 #include "support/spectrum.h"

@@ -4,6 +4,7 @@
 #include <ATen/ops/matmul.h>
 #include <gtest/gtest.h>
 
+#include "linalg/product.h"
 #include "support/random_tensors.h"
 
 namespace isomerge {

@@ -54,10 +54,10 @@ TEST(RankAbove, IsStrict) {
 }
 
 TEST(RankAbove, IsDoubtfulOnlyNearTheThreshold) {
-  EXPECT_TRUE(rank_above(at::tensor({9.0, 0.7}, at::kDouble), 1.0).is_doubtful);
-  EXPECT_TRUE(rank_above(at::tensor({9.0, 1.4}, at::kDouble), 1.0).is_doubtful);
-  EXPECT_FALSE(rank_above(at::tensor({9.0, 1.6}, at::kDouble), 1.0).is_doubtful);
-  EXPECT_FALSE(rank_above(at::tensor({9.0, 0.6}, at::kDouble), 1.0).is_doubtful) << "surely zero";
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 0.96}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_TRUE(rank_above(at::tensor({9.0, 1.04}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_FALSE(rank_above(at::tensor({9.0, 1.06}, at::kDouble), 1.0).is_doubtful);
+  EXPECT_FALSE(rank_above(at::tensor({9.0, 0.94}, at::kDouble), 1.0).is_doubtful) << "surely zero";
 }
 
 std::vector<double> decaying(int64_t r) {
