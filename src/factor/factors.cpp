@@ -114,7 +114,8 @@ Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const Symmet
     : factors_(factors), sum_(sum), eigen_(eigen), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
   const at::Tensor s = singular_values(eigen);
-  kept_from_ = factors.rank() / 2;
+  // A fraction of one half leaves this much to the common space: what is left is divided by T.
+  kept_from_ = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);
   is_cached_ = factors.source_.cache != nullptr && common_ >= kept_from_ &&
                (is_wide(sum) || s[-1].item<double>() > kSafe * s[0].item<double>());
 }
@@ -139,7 +140,7 @@ at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) {
   if (!is_cached_) return residual_gram(d, space_);
   const auto any = [](const Weights&) { return true; };
   const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
-  const Weights parts = factors_.cached(factor_key("residual", {factors_.sum_key(), update_key}),
+  const Weights parts = factors_.cached(factor_key(fmt::format("residual from {}", kept_from_), {factors_.sum_key(), update_key}),
                                         any, [&] { return kept_parts(d); });
   const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
   if (is_wide(d)) {
