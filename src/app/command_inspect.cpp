@@ -14,16 +14,7 @@ namespace isomerge {
 namespace {
 
 // What a merge would take the tensor for, without any glob.
-std::string role_text(const TensorInfo& info) {
-  switch (RoleRules{}.role_of(info)) {
-    case Role::kMatrix:
-      return "matrix";
-    case Role::kCopied:
-      return "copied";
-    default:
-      return "other";
-  }
-}
+std::string role_of(const TensorInfo& info) { return role_text(RoleRules{}.role_of(info)); }
 
 // A path need not be UTF-8.
 void print(const nlohmann::ordered_json& out) {
@@ -36,7 +27,7 @@ void print_json(const Checkpoint& checkpoint, const std::string& hash) {
     tensors.push_back({{"name", info.name},
                        {"dtype", dtype_text(info.dtype)},
                        {"shape", info.shape},
-                       {"role", role_text(info)}});
+                       {"role", role_of(info)}});
   }
   print({{"file", checkpoint.label()},
          {"format", format_text(checkpoint.format())},
@@ -55,7 +46,7 @@ void print_tensors(const Checkpoint& checkpoint, const std::string& hash) {
   }
   for (const TensorInfo& info : checkpoint.tensors()) {
     fmt::print("{:<{}}  {:<5}  {:<7}  {}\n", info.name, width, dtype_text(info.dtype),
-               role_text(info), shape_text(info.shape));
+               role_of(info), shape_text(info.shape));
   }
   fmt::print("{}: {}, {} tensors, {} values, {}\nhash {}\n", checkpoint.label(),
              format_text(checkpoint.format()), checkpoint.tensors().size(), with_commas(parameters),
@@ -63,11 +54,10 @@ void print_tensors(const Checkpoint& checkpoint, const std::string& hash) {
   for (const auto& [key, value] : checkpoint.metadata()) fmt::print("{}: {}\n", key, value);
 }
 
-// One hash for all files: of the file, or of the hashes of the shards in their order.
 std::string hash_of(const Checkpoint& checkpoint) {
   std::vector<std::string> hashes;
   for (const auto& file : checkpoint.files()) hashes.push_back(hash_file(file));
-  return hashes.size() == 1 ? hashes[0] : hash_text(join(hashes, "\n"));
+  return hash_of_files(hashes);
 }
 
 std::string value_text(const ValueDifference& values) {

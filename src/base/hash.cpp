@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 namespace isomerge {
 
@@ -46,6 +47,10 @@ std::string hash_file(const std::filesystem::path& path) {
     offset += bytes;
   }
   return hasher.digest();
+}
+
+std::string hash_of_files(const std::vector<std::string>& hashes) {
+  return hashes.size() == 1 ? hashes[0] : hash_text(join(hashes, "\n"));
 }
 
 }  // namespace isomerge

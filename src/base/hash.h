@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace isomerge {
 
@@ -32,5 +33,9 @@ std::string hash_text(std::string_view text);
 // Hash of a file's bytes, read in pieces. Throws Error(kInput) if it cannot be opened,
 // Error(kMachine) on an I/O error.
 std::string hash_file(const std::filesystem::path& path);
+
+// One hash for the files of a checkpoint, from theirs in order, one or more: that of a single file
+// is its own.
+std::string hash_of_files(const std::vector<std::string>& hashes);
 
 }  // namespace isomerge

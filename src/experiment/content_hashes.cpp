@@ -41,7 +41,7 @@ std::string ContentHashes::hash(const std::filesystem::path& path) {
   }
   std::vector<std::string> hashes;
   for (const auto& file : Checkpoint(path).files()) hashes.push_back(hash_one(file));
-  return hash_text(join(hashes, "\n"));
+  return hash_of_files(hashes);
 }
 
 std::string ContentHashes::hash_one(const std::filesystem::path& file) {

@@ -140,8 +140,9 @@ at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) {
   if (!is_cached_) return residual_gram(d, space_);
   const auto any = [](const Weights&) { return true; };
   const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
-  const Weights parts = factors_.cached(factor_key(fmt::format("residual from {}", kept_from_), {factors_.sum_key(), update_key}),
-                                        any, [&] { return kept_parts(d); });
+  const Weights parts = factors_.cached(
+      factor_key(fmt::format("residual from {}", kept_from_), {factors_.sum_key(), update_key}),
+      any, [&] { return kept_parts(d); });
   const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
   if (is_wide(d)) {
     return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest).contiguous();

@@ -169,7 +169,8 @@ class Executor {
       return out;
     }
     Updates::Loaded loaded =
-        updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype);
+        updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
+                           {.hashes = true, .check = !is_scanned(piece)});
     out.hashes = std::move(loaded.hashes);
     out.base = std::move(loaded.base);
     out.has_update = std::any_of(loaded.updates.begin(), loaded.updates.end(),
@@ -188,6 +189,12 @@ class Executor {
     return out;
   }
 
+  // Whether scans see this piece, and thus have checked it.
+  bool is_scanned(const Piece& piece) const {
+    return rules_.other->scans() > 0 && piece.role != Role::kCopied &&
+           piece.role != Role::kExcluded;
+  }
+
   // One pass of the element-wise rule over all entries that are merged. Threads borrow states, so
   // there are never more of them than threads.
   void run_scan(int scan, Progress* progress) {
@@ -195,7 +202,7 @@ class Executor {
     std::vector<std::unique_ptr<ScanState>> idle;
     for_each_piece(
         [&](const Piece& piece) {
-          if (piece.role == Role::kCopied || piece.role == Role::kExcluded) return true;
+          if (!is_scanned(piece)) return true;
           std::unique_ptr<ScanState> state;
           {
             const std::lock_guard lock(mutex);
@@ -204,7 +211,7 @@ class Executor {
           if (!state) state = rules_.other->start_scan(scan);
           Updates::Loaded loaded =
               updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
-                                 /*with_hashes=*/false);
+                                 {.hashes = false, .check = scan == 0});
           state->fold(block_of(updates_, piece, std::move(loaded.updates)));
           const std::lock_guard lock(mutex);
           idle.push_back(std::move(state));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include <ATen/ops/dot.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros_like.h>
@@ -61,16 +62,25 @@ Svd lapack_residual(const Factors& factors, int64_t t, const Common& common, int
                           Route::kLapack);
 }
 
+// Not below the Frobenius norm and at most a hundredth above it. Squares in fp32 take a quarter of
+// the time that exact ones take, unless they leave its range.
+double frobenius_bound(const at::Tensor& update) {
+  constexpr double kMargin = 1.01, kSmall = 1e-24, kLarge = 1e36;
+  const at::Tensor entries = update.reshape({-1});
+  const double square = at::dot(entries, entries).item<double>();
+  if (square > kSmall && square < kLarge) return kMargin * std::sqrt(square);
+  return at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble)
+      .item<double>();
+}
+
 // The threshold needs sigma_1(D_t) only if the update is larger than the sum and the smallest kept
 // value is so small that the bound by the Frobenius norm does not settle the matter.
 double residual_threshold(int64_t r, const at::Tensor& update, const at::Tensor& kept_values,
                           double sigma_1_of_sum) {
-  const double norm =
-      at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble)
-          .item<double>();
+  const double bound = frobenius_bound(update);
   const double smallest = kept_values[-1].item<double>();
-  if (norm <= sigma_1_of_sum ||
-      smallest > 8.0 * null_threshold(r, std::max(norm, sigma_1_of_sum))) {
+  if (bound <= sigma_1_of_sum ||
+      smallest > 8.0 * null_threshold(r, std::max(bound, sigma_1_of_sum))) {
     return null_threshold(r, sigma_1_of_sum);
   }
   return null_threshold(r, std::max(spectral_norm(update), sigma_1_of_sum));

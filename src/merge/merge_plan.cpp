@@ -42,20 +42,6 @@ std::string reason_of(const RoleRules& roles, const TensorInfo& info) {
   return averaged.empty() ? "name contains text_projection" : "--average " + averaged;
 }
 
-const char* role_text(Role role) {
-  switch (role) {
-    case Role::kMatrix:
-      return "matrix";
-    case Role::kExcluded:
-      return "excluded";
-    case Role::kCopied:
-      return "copied";
-    case Role::kOther:
-      break;
-  }
-  return "other";
-}
-
 // Seconds per unit of work on one thread, measured on small problems.
 struct Speed {
   double per_product_flop = 0.0;

@@ -74,6 +74,20 @@ int64_t rows_per_block(const TensorInfo& info) {
   return std::max<int64_t>(kEntries / std::max<int64_t>(info.elements() / rows, 1), 1);
 }
 
+std::string role_text(Role role) {
+  switch (role) {
+    case Role::kMatrix:
+      return "matrix";
+    case Role::kExcluded:
+      return "excluded";
+    case Role::kCopied:
+      return "copied";
+    case Role::kOther:
+      break;
+  }
+  return "other";
+}
+
 Role RoleRules::role_of(const TensorInfo& info) const {
   if (!is_floating(info.dtype)) return Role::kCopied;
   if (any_matches(exclude, info.name)) return Role::kExcluded;
@@ -135,17 +149,17 @@ at::Tensor Updates::read_rows(const Checkpoint& from, const TensorInfo& info, in
 }
 
 Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64_t rows,
-                                   at::ScalarType dtype, bool with_hashes) const {
+                                   at::ScalarType dtype, const Extras& extras) const {
   const TensorInfo& info = base_->require_info(name);
   Loaded loaded;
   const at::Tensor stored_base = read_rows(*base_, info, first, rows);
   loaded.base = stored_base.to(dtype);
-  if (with_hashes) loaded.hashes.push_back(stored_hash(stored_base));
+  if (extras.hashes) loaded.hashes.push_back(stored_hash(stored_base));
   for (size_t t = 0; t < experts_.size(); ++t) {
     const at::Tensor stored = read_rows(*experts_[t], info, first, rows);
-    if (with_hashes) loaded.hashes.push_back(stored_hash(stored));
+    if (extras.hashes) loaded.hashes.push_back(stored_hash(stored));
     at::Tensor update = stored.to(dtype).sub_(loaded.base);
-    if (!all_finite(update)) {
+    if (extras.check && !all_finite(update)) {
       refuse_nonfinite(loaded.base, name, base_->label());
       refuse_nonfinite(update, name,
                        fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
@@ -156,7 +170,7 @@ Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64
 }
 
 Updates::Loaded Updates::load(const std::string& name, at::ScalarType dtype) const {
-  return load_rows(name, 0, row_count(base_->require_info(name)), dtype);
+  return load_rows(name, 0, row_count(base_->require_info(name)), dtype, {});
 }
 
 bool Updates::is_unchanged(const std::string& name) const {

@@ -33,6 +33,9 @@ enum class Role {
   kCopied,    // not floating: keeps the base's value, and every expert must have the same
 };
 
+// "matrix", "other", "excluded" or "copied".
+std::string role_text(Role role);
+
 // Which tensors are matrices: exactly 2-D and not named *text_projection* (the rule of the code
 // of arXiv:2502.04959), unless a glob says otherwise. Globs are matched against whole names.
 struct RoleRules {
@@ -79,12 +82,17 @@ class Updates {
     std::vector<std::string> hashes;  // T + 1, of the stored bytes: the base's, then the experts'
   };
 
+  // What load_rows() does beside its work. Each costs a pass over the entries.
+  struct Extras {
+    bool hashes = true;  // else `hashes` stays empty
+    bool check = true;   // that all values are finite; a file need not be asked twice
+  };
+
   // Reads the base's and every expert's rows: T + 1 pieces in memory, never T models. Updates are
   // formed in `dtype` (fp32 or fp64), so halves are widened before the subtraction. Throws
   // Error(kInput) if a value is NaN or Inf, naming tensor, task and how many.
-  // Without hashes, which cost a fifth of the time, `hashes` stays empty.
   Loaded load_rows(const std::string& name, int64_t first, int64_t rows, at::ScalarType dtype,
-                   bool with_hashes = true) const;
+                   const Extras& extras) const;
 
   // All rows.
   Loaded load(const std::string& name, at::ScalarType dtype) const;
