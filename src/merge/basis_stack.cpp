@@ -1,6 +1,7 @@
 #include "merge/basis_stack.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ops/cat.h>
 
@@ -21,11 +22,14 @@ void BasisStack::append(const Svd& triplets, double threshold) {
 }
 
 BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r, bool first_is_orthonormal,
-                                                   Findings* findings) const {
+                                                   Findings* findings) && {
   const int64_t known = first_is_orthonormal ? s_.front().numel() : 0;
-  Orthonormal out{isomerge::orthonormalise(at::cat(u_, 1), known, r, null_space_, route_),
-                  isomerge::orthonormalise(at::cat(v_, 1), known, r, null_space_, route_),
-                  at::cat(s_, 0)};
+  const auto basis_of = [&](std::vector<at::Tensor> blocks) {
+    const at::Tensor all = at::cat(blocks, 1);
+    blocks.clear();  // not twice in memory
+    return isomerge::orthonormalise(all, known, r, null_space_, route_);
+  };
+  Orthonormal out{basis_of(std::move(u_)), basis_of(std::move(v_)), at::cat(s_, 0)};
   findings->cut += left_out_ + std::max(out.u.cut, out.v.cut);
   findings->fallbacks += fallbacks_ + out.u.fallbacks + out.v.fallbacks;
   findings->is_doubtful =

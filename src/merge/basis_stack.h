@@ -30,9 +30,9 @@ class BasisStack {
 
   // The polar factors of both stacks, and what there is to say of them. r: full rank of the
   // matrices that the triplets come from. first_is_orthonormal: the first block's columns are
-  // orthonormal on both sides, which saves work. Not for an empty stack.
+  // orthonormal on both sides, which saves work. Not for an empty stack. Uses the stack up.
   // cost  orthonormalise() of [m, c] and [n, c].
-  Orthonormal orthonormalise(int64_t r, bool first_is_orthonormal, Findings* findings) const;
+  Orthonormal orthonormalise(int64_t r, bool first_is_orthonormal, Findings* findings) &&;
 
  private:
   Route route_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include <ATen/ops/dot.h>
 #include <ATen/ops/full_like.h>
@@ -86,6 +87,35 @@ double residual_threshold(int64_t r, const at::Tensor& update, const at::Tensor&
   return null_threshold(r, std::max(spectral_norm(update), sigma_1_of_sum));
 }
 
+// The common directions, then every task's own.
+struct Directions {
+  BasisStack stack;
+  bool has_common = false;
+  double sum_of_values = 0.0;
+};
+
+// What only this needs, the sum above all, is gone before the stack is made orthonormal.
+Directions collect(const Factors& factors, const IsoCtsBudget& budget, NullSpace null_space,
+                   Findings* findings) {
+  const int64_t r = factors.rank();
+  const at::Tensor sum = factors.sum();
+  const Common common = common_space(factors, sum, budget.common, null_space);
+  *findings = common.findings;
+  Directions out{BasisStack(factors.route(), null_space), common.triplets.s.numel() > 0,
+                 common.sum_of_values};
+  out.stack.append(common.triplets, 0.0);
+  std::optional<Residuals> residuals;
+  if (!common.by_lapack) residuals.emplace(factors, sum, common.eigen, common.left);
+  for (int64_t t = 0; t < factors.tasks(); ++t) {
+    const Svd task = residuals ? residuals->triplets(t, budget.per_task)
+                               : lapack_residual(factors, t, common, budget.per_task);
+    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1));
+    findings->tied += is_tied_cut(task, r) ? 1 : 0;
+    out.sum_of_values += task.s.sum().item<double>();
+  }
+  return out;
+}
+
 }  // namespace
 
 IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction) {
@@ -105,29 +135,15 @@ Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options) {
   const IsoCtsBudget budget = iso_cts_budget(r, factors.tasks(), options.common_fraction);
   if (budget.per_task == 0) return merge_iso_c(factors, options.null_space);
 
-  const at::Tensor sum = factors.sum();
-  const Common common = common_space(factors, sum, budget.common, options.null_space);
   Merged merged;
-  merged.findings = common.findings;
-  BasisStack stack(factors.route(), options.null_space);
-  stack.append(common.triplets, 0.0);
-  double total = common.sum_of_values;
-  std::optional<Residuals> residuals;
-  if (!common.by_lapack) residuals.emplace(factors, sum, common.eigen, common.left);
-  for (int64_t t = 0; t < factors.tasks(); ++t) {
-    const Svd task = residuals ? residuals->triplets(t, budget.per_task)
-                               : lapack_residual(factors, t, common, budget.per_task);
-    stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1));
-    merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
-    total += task.s.sum().item<double>();
-  }
-  if (stack.is_empty()) {
+  Directions directions = collect(factors, budget, options.null_space, &merged.findings);
+  if (directions.stack.is_empty()) {
     merged.update = at::zeros_like(factors.update(0));
     return merged;
   }
-  const bool has_common = common.triplets.s.numel() > 0;
-  const BasisStack::Orthonormal basis = stack.orthonormalise(r, has_common, &merged.findings);
-  const at::Tensor mean = at::full_like(basis.s, total / static_cast<double>(r));
+  const BasisStack::Orthonormal basis =
+      std::move(directions.stack).orthonormalise(r, directions.has_common, &merged.findings);
+  const at::Tensor mean = at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r));
   merged.update = combine(basis.u, mean, basis.v, factors.product_dtype()).to(factors.dtype());
   return merged;
 }

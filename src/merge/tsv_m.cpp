@@ -1,6 +1,7 @@
 #include "merge/tsv_m.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ops/zeros_like.h>
 
@@ -25,7 +26,7 @@ Merged merge_tsv_m(const Factors& factors, NullSpace null_space) {
     return merged;
   }
   const BasisStack::Orthonormal basis =
-      stack.orthonormalise(r, /*first_is_orthonormal=*/true, &merged.findings);
+      std::move(stack).orthonormalise(r, /*first_is_orthonormal=*/true, &merged.findings);
   merged.update = combine(basis.u, basis.s, basis.v, factors.product_dtype()).to(factors.dtype());
   return merged;
 }

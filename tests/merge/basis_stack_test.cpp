@@ -28,7 +28,7 @@ TEST_P(BasisStackTest, TripletsThatCountAsZeroAreLeftOutOfBothSides) {
   const Svd given = triplets({2.0, 1e-3}, 1);
   stack.append(given, /*threshold=*/1e-2);
   Findings findings;
-  const auto basis = stack.orthonormalise(8, false, &findings);
+  const auto basis = BasisStack(stack).orthonormalise(8, false, &findings);
   EXPECT_EQ(findings.cut, 1);
   EXPECT_LE(relative_error(columns(basis.u), given.u.narrow(1, 0, 1)), 1e-12);
   EXPECT_LE(relative_error(columns(basis.v), given.vt.narrow(0, 0, 1).t()), 1e-12);
@@ -43,11 +43,11 @@ TEST_P(BasisStackTest, AStackOfNothingButNoiseIsEmpty) {
 
 TEST_P(BasisStackTest, AValueNearItsThresholdMakesTheResultDoubtful) {
   for (const auto& [threshold, want] :
-       {std::pair{0.5, false}, {0.7, true}, {1.4, true}, {1.6, false}}) {
+       {std::pair{0.94, false}, {0.96, true}, {1.04, true}, {1.06, false}}) {
     BasisStack stack(GetParam(), NullSpace::kZero);
     stack.append(triplets({9.0, 1.0}, 1), threshold);
     Findings findings;
-    stack.orthonormalise(8, false, &findings);
+    BasisStack(stack).orthonormalise(8, false, &findings);
     EXPECT_EQ(findings.is_doubtful, want) << threshold;
   }
 }
@@ -60,8 +60,8 @@ TEST_P(BasisStackTest, KnowingTheFirstBlockOrthonormalChangesNothing) {
   stack.append(triplets({2}, 3), 0.0);
   stack.append(triplets({1}, 5), 0.0);
   Findings findings;
-  const auto plain = stack.orthonormalise(8, false, &findings);
-  const auto known = stack.orthonormalise(8, true, &findings);
+  const auto plain = BasisStack(stack).orthonormalise(8, false, &findings);
+  const auto known = BasisStack(stack).orthonormalise(8, true, &findings);
   EXPECT_LE(relative_error(columns(known.u), columns(plain.u)), 1e-12);
   EXPECT_LE(relative_error(columns(known.v), columns(plain.v)), 1e-12);
   const at::Tensor u = columns(known.u);
@@ -85,8 +85,8 @@ TEST_P(BasisStackTest, TheRankOfTheMatrixSetsTheThresholdOnEachSide) {
     stack.append({first(q), one, first(p).t()}, 0.0);
     stack.append({left ? turned(q) : second(q), one, (left ? second(p) : turned(p)).t()}, 0.0);
     Findings many, few;
-    stack.orthonormalise(16, false, &many);
-    stack.orthonormalise(1, false, &few);
+    BasisStack(stack).orthonormalise(16, false, &many);
+    BasisStack(stack).orthonormalise(1, false, &few);
     EXPECT_EQ(many.cut, 1) << left;
     EXPECT_EQ(few.cut, 0) << left;
   }
@@ -98,7 +98,7 @@ TEST(BasisStack, FillKeepsEveryTriplet) {
   BasisStack stack(Route::kLapack, NullSpace::kFill);
   stack.append(triplets({2.0, 1e-3}, 1), /*threshold=*/1e-2);
   Findings findings;
-  const at::Tensor u = columns(stack.orthonormalise(8, false, &findings).u);
+  const at::Tensor u = columns(BasisStack(stack).orthonormalise(8, false, &findings).u);
   EXPECT_LE(relative_error(at::matmul(u.t(), u), at::eye(2, at::kDouble)), 1e-12);
   EXPECT_EQ(findings.cut, 0);
 }
