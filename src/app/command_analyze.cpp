@@ -6,6 +6,7 @@
 #include "app/analysis_output.h"
 #include "app/analysis_request.h"
 #include "app/commands.h"
+#include "base/error.h"
 #include "base/log.h"
 #include "config/recipe.h"
 
@@ -84,6 +85,9 @@ const CommandInfo& analyze_info() {
 }
 
 int run_analyze(const Arguments& arguments) {
+  if (!arguments.device().is_cpu()) {
+    throw input_error("analyze: --device: analyses run on the cpu alone");
+  }
   AnalysisReport report = read_analysis_request(arguments);
   compute(arguments, &report);
   report_oddities(report.suite);

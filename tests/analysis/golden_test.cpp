@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/matmul.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

@@ -151,6 +151,7 @@ TEST_F(AnalyzeCommand, SlipsAreNamedWithTheNearest) {
   expect_slip({"cosine"}, {"--side", "left"}, {"--side is for sar, pairs"});
   expect_slip({"spectrum"}, {"--of", "c"}, {"--of", "a, b, sum, merged"});
   expect_slip({"sar"}, {"--precision", "fp16"}, {"fp16"});
+  expect_slip({"sar"}, {"--device", "tpu"}, {"--device", "tpu"});
 }
 
 TEST_F(AnalyzeCommand, ARankBetweenEqualValuesIsAWarning) {
