@@ -57,6 +57,14 @@ SymmetricEigen eigen_from(const Weights& weights) {
 
 }  // namespace
 
+FactorSource factor_source(FactorCache* cache, const std::vector<std::string>& hashes) {
+  FactorSource source{cache, {}};
+  for (size_t t = 1; cache != nullptr && t < hashes.size(); ++t) {
+    source.update_keys.push_back(Hasher().update(hashes[0]).update(hashes[t]).digest());
+  }
+  return source;
+}
+
 template <typename Usable, typename Compute>
 Weights Factors::cached(const std::string& key, const Usable& is_usable,
                         const Compute& compute) const {
@@ -99,14 +107,19 @@ SymmetricEigen Factors::sum_eigen(const at::Tensor& sum) const {
   }));
 }
 
-Svd Factors::triplets(int64_t t, int64_t k) const {
-  if (source_.cache == nullptr) return leading_triplets(update(t), k, route());
+SymmetricEigen Factors::task_eigen(int64_t t, int64_t k) const {
+  const auto compute = [&] {
+    return leading_eigenpairs(gram_of_rows(short_side_rows(update(t))), k);
+  };
+  if (source_.cache == nullptr) return compute();
   const auto has_enough = [&](const Weights& stored) { return stored.at("values").numel() >= k; };
-  const at::Tensor& d = update(t);
-  const SymmetricEigen eigen = eigen_from(
-      cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}), has_enough,
-             [&] { return weights_of(leading_eigenpairs(gram_of_rows(short_side_rows(d)), k)); }));
-  return leading_triplets(d, eigen, k);
+  return eigen_from(cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}),
+                           has_enough, [&] { return weights_of(compute()); }));
+}
+
+Svd Factors::triplets(int64_t t, int64_t k) const {
+  if (route() == Route::kLapack) return leading_triplets(update(t), k, Route::kLapack);
+  return leading_triplets(update(t), task_eigen(t, k), k);
 }
 
 Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,

@@ -24,6 +24,10 @@ struct FactorSource {
   std::vector<std::string> update_keys = {};  // T, hashes of what each update was formed from
 };
 
+// The source of updates that were formed from tensors with these hashes: the base's, then the T
+// experts' (Updates::Loaded).
+FactorSource factor_source(FactorCache* cache, const std::vector<std::string>& hashes);
+
 // T matrices [m, n] of one weight, r = min(m, n). fp32 updates are factorised by Route::kGram, fp64
 // updates by Route::kLapack, the reference, which uses no cache. Every factor is fp64.
 class Factors {
@@ -50,6 +54,9 @@ class Factors {
 
   // All eigenpairs of the Gram matrix of the short side of `sum`, which is sum().
   SymmetricEigen sum_eigen(const at::Tensor& sum) const;
+
+  // The k leading eigenpairs, or more, of the Gram matrix of the short side of D_t.
+  SymmetricEigen task_eigen(int64_t t, int64_t k) const;
 
   // The k leading triplets of D_t.
   Svd triplets(int64_t t, int64_t k) const;

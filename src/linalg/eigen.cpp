@@ -8,6 +8,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_eigh.h>
+#include <ATen/ops/linalg_eigvalsh.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/randn.h>
@@ -60,6 +61,18 @@ at::Tensor short_side_rows(const at::Tensor& a) {
 at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
 
 SymmetricEigen all_eigenpairs(const at::Tensor& g) { return leading_eigenpairs(g, g.size(0)); }
+
+std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g) {
+  try {
+    const at::Tensor values = at::linalg_eigvalsh(g).flip(0);
+    const double trace = g.diagonal().sum().item<double>(), size = norm(g);
+    const bool is_sound = std::abs(values.sum().item<double>() - trace) <= kSound * trace &&
+                          std::abs(norm(values) - size) <= kSound * size;
+    return is_sound ? std::optional(values) : std::nullopt;
+  } catch (const c10::LinAlgError&) {
+    return std::nullopt;
+  }
+}
 
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {
   const int64_t r = g.size(0);

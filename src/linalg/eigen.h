@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <ATen/core/Tensor.h>
 
@@ -25,6 +26,11 @@ at::Tensor singular_values(const SymmetricEigen& eigen);
 // All eigenpairs. g [r, r] symmetric, fp64, finite. Cost: about 9 r^3 flops. LAPACK that does not
 // converge, or a pair that fails its check, gives is_sound = false.
 SymmetricEigen all_eigenpairs(const at::Tensor& g);
+
+// All eigenvalues alone, descending, of g as above and positive semidefinite; nothing if LAPACK
+// does not converge, or if their sum or the sum of their squares is not that of g. Cost: about 4/3
+// r^3 flops.
+std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g);
 
 // The k leading eigenpairs, 0 <= k <= r. Few of them cost less than all, where OpenBLAS is
 // (linalg/openblas.h).

@@ -22,6 +22,14 @@ Error no_convergence(const at::Tensor& a) {
                       a.size(0), a.size(1))};
 }
 
+at::Tensor lapack_values(const at::Tensor& a) {
+  try {
+    return at::linalg_svdvals(a.size(0) >= a.size(1) ? a : a.t());
+  } catch (const c10::LinAlgError&) {
+    throw no_convergence(a);
+  }
+}
+
 Svd lapack_triplets(const at::Tensor& a, int64_t k) {
   const Svd all = thin_svd(a.to(at::kDouble));
   Svd leading = all.leading(k);
@@ -73,13 +81,15 @@ Svd leading_triplets(const at::Tensor& a, const SymmetricEigen& eigen, int64_t k
   return svd;
 }
 
-double spectral_norm(const at::Tensor& a) {
-  try {
-    return at::linalg_svdvals(a.size(0) >= a.size(1) ? a : a.t())[0].item<double>();
-  } catch (const c10::LinAlgError&) {
-    throw no_convergence(a);
+at::Tensor all_singular_values(const at::Tensor& a, Route route) {
+  if (route == Route::kGram) {
+    const auto values = all_eigenvalues(gram_of_rows(short_side_rows(a)));
+    if (values) return values->clamp_min(0).sqrt();
   }
+  return lapack_values(a.to(at::kDouble));
 }
+
+double spectral_norm(const at::Tensor& a) { return lapack_values(a)[0].item<double>(); }
 
 bool is_tied_cut(const Svd& leading, int64_t r) {
   const int64_t k = leading.s.numel();

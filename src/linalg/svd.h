@@ -43,6 +43,13 @@ Svd leading_triplets(const at::Tensor& a, int64_t k, Route route);
 // kGram. sigma is the norm of a product, for small values more exact than the eigenvalue's root.
 Svd leading_triplets(const at::Tensor& a, const SymmetricEigen& eigen, int64_t k);
 
+// All r singular values alone, descending, fp64. Those far below the largest are less exact by
+// kGram: one of s has an error of some 1e-16 s_1^2 / s.
+//
+// a     [m, n], fp32 or fp64, finite, m, n >= 1.
+// cost  kGram: m n r (Gram matrix) + 4/3 r^3. kLapack: about 4 m n r.
+at::Tensor all_singular_values(const at::Tensor& a, Route route);
+
 // Largest singular value of a [m, n], fp32 or fp64. Cost: the values of one SVD, about 4 m n r.
 double spectral_norm(const at::Tensor& a);
 

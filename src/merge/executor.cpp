@@ -2,58 +2,21 @@
 
 #include <algorithm>
 #include <mutex>
-#include <new>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
-#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/hash.h"
-#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/text.h"
 #include "task/entries.h"
+#include "task/named_work.h"
 
 namespace isomerge {
 namespace {
-
-// LibTorch's own errors become ours at the edge of the room.
-Error translated(const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  const bool memory = text.find("allocate memory") != std::string::npos;
-  return {memory ? Fault::kMachine : Fault::kInternal, text.substr(0, text.find('\n'))};
-}
-
-// Calls work() with every failure turned into an Error that names the tensor.
-template <typename Work>
-auto with_name(const std::string& name, const Work& work) {
-  throw_if_interrupted();
-  at::set_num_threads(1);  // one piece, one thread: the result cannot depend on their number
-  try {
-    return work();
-  } catch (const c10::Error& error) {
-    throw translated(error).during(name);
-  } catch (const std::bad_alloc&) {
-    throw machine_error(name + ": out of memory; try --threads 1 or --max-memory");
-  } catch (const Error& error) {
-    if (std::string_view(error.what()).find(name) != std::string_view::npos) throw;
-    throw error.during(name);
-  }
-}
-
-// What an update was formed from: the base's bytes and the expert's.
-FactorSource source_of(FactorCache* cache, const std::vector<std::string>& hashes) {
-  FactorSource source{cache, {}};
-  for (size_t t = 1; cache != nullptr && t < hashes.size(); ++t) {
-    source.update_keys.push_back(Hasher().update(hashes[0]).update(hashes[t]).digest());
-  }
-  return source;
-}
 
 Factors factors_on(std::vector<Update> updates, FactorSource source, c10::Device device) {
   if (!device.is_cpu()) {
@@ -156,7 +119,7 @@ class Executor {
           if (ahead < pieces_.size() && pieces_[ahead].is_first()) {
             updates_.will_need(pieces_[ahead].info.name);
           }
-          return with_name(pieces_[i].info.name, [&] { return compute(pieces_[i]); });
+          return named_work(pieces_[i].info.name, [&] { return compute(pieces_[i]); });
         },
         [&](size_t i, Result result) { consume(pieces_[i], std::move(result)); }, admission_);
   }
@@ -179,7 +142,7 @@ class Executor {
       out.update = at::zeros_like(out.base);
     } else if (is_for_matrix_rule(piece, rules_)) {
       Merged merged = rules_.matrix(factors_on(
-          std::move(loaded.updates), source_of(settings_.cache, out.hashes), settings_.device));
+          std::move(loaded.updates), factor_source(settings_.cache, out.hashes), settings_.device));
       out.update = merged.update.to(c10::kCPU);
       out.findings = merged.findings;
     } else {

@@ -138,8 +138,7 @@ uint64_t Updates::bytes(const std::string& name) const {
   return total;
 }
 
-at::Tensor Updates::read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first,
-                              int64_t rows) {
+at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first, int64_t rows) {
   std::vector<int64_t> shape = info.shape;
   if (!shape.empty()) shape[0] = rows;
   at::Tensor piece =

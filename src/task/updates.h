@@ -53,6 +53,10 @@ struct RoleRules {
 int64_t row_count(const TensorInfo& info);
 int64_t rows_per_block(const TensorInfo& info);
 
+// Rows [first, first + rows) along dimension 0 of a tensor, as stored; `info` has its name and
+// shape.
+at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first, int64_t rows);
+
 struct Expert {
   std::string task;
   std::filesystem::path path;
@@ -108,9 +112,6 @@ class Updates {
   void require_equal(const std::string& name) const;
 
  private:
-  static at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first,
-                              int64_t rows);
-
   std::vector<std::string> tasks_;
   std::unique_ptr<Checkpoint> base_;
   std::vector<std::unique_ptr<Checkpoint>> experts_;

@@ -209,7 +209,7 @@ TEST(Program, ExplainsItself) {
   const ProgramResult overview = run_isomerge({"--help"});
   EXPECT_EQ(overview.exit_code, 0);
   for (const char* command :
-       {"merge", "methods", "inspect", "convert", "evaluate", "run", "report"}) {
+       {"merge", "methods", "inspect", "convert", "analyze", "evaluate", "run", "report"}) {
     expect_mentions(overview.out, {command});
     const ProgramResult help = run_isomerge({command, "--help"});
     EXPECT_EQ(help.exit_code, 0);

@@ -1,6 +1,7 @@
 #include "linalg/eigen.h"
 
 #include <cmath>
+#include <optional>
 
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
@@ -42,6 +43,17 @@ TEST(AllEigenpairs, OfAMatrixThatIsNotSymmetricAreUnsound) {
   at::Tensor g = symmetric({5, 4, 3, 2, 1});
   g[0][4].add_(1.0);  // LAPACK reads one triangle only
   EXPECT_FALSE(all_eigenpairs(g).is_sound);
+}
+
+TEST(AllEigenvalues, AreThoseOfTheEigenpairs) {
+  const at::Tensor g = symmetric({5, 4, 3, 0.5, 0});
+  EXPECT_LE(relative_error(all_eigenvalues(g).value(), all_eigenpairs(g).values), 1e-13);
+}
+
+TEST(AllEigenvalues, OfAMatrixThatIsNotSymmetricAreNone) {
+  at::Tensor g = symmetric({5, 4, 3, 2, 1});
+  g[0][4].add_(1.0);  // LAPACK reads one triangle only
+  EXPECT_FALSE(all_eigenvalues(g).has_value());
 }
 
 TEST(LeadingEigenpairs, OfManyOrFewAreTheSame) {

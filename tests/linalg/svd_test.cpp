@@ -37,6 +37,22 @@ TEST(ThinSvd, LeadingKeepsTheLargestTriplets) {
   EXPECT_LE(relative_error(svd.s, at::tensor({5.0, 4.0}, at::kDouble)), 1e-13);
 }
 
+TEST(AllSingularValues, OfBothRoutesAreThoseOfTheSvd) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{9, 4}, {4, 9}, {6, 6}, {1, 5}}) {
+    const at::Tensor a = random_tensor({m, n}, 3);
+    for (const Route route : {Route::kGram, Route::kLapack}) {
+      EXPECT_LE(relative_error(all_singular_values(a, route), thin_svd(a).s), 1e-12);
+    }
+    EXPECT_EQ(all_singular_values(a.to(at::kFloat), Route::kLapack).scalar_type(), at::kDouble);
+  }
+}
+
+TEST(AllSingularValues, OfAMatrixWithoutFullRankAreNeverNaN) {
+  for (const at::Tensor& a : {at::zeros({3, 4}, at::kDouble), with_spectrum(6, 5, {3, 1})}) {
+    EXPECT_LE(relative_error(all_singular_values(a, Route::kGram), thin_svd(a).s), 1e-7);
+  }
+}
+
 TEST(SpectralNorm, IsTheLargestSingularValueEitherWayRound) {
   const at::Tensor a = with_spectrum(7, 3, {4, 2, 1});
   EXPECT_NEAR(spectral_norm(a), 4.0, 1e-12);

@@ -1,0 +1,51 @@
+#include "analysis/merged_update.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "task/entries.h"
+#include "task/updates.h"
+
+namespace isomerge {
+namespace {
+
+// What merge_files() writes into the metadata of its outputs.
+bool says_update(const Checkpoint& file) {
+  const auto content = file.metadata().find("isomerge.content");
+  return content != file.metadata().end() && content->second == "merged update";
+}
+
+Layout floating_layout(const Checkpoint& checkpoint) {
+  Layout layout{checkpoint.label(), {}};
+  std::copy_if(checkpoint.tensors().begin(), checkpoint.tensors().end(),
+               std::back_inserter(layout.tensors),
+               [](const TensorInfo& info) { return is_floating(info.dtype); });
+  return layout;
+}
+
+}  // namespace
+
+MergedUpdate::MergedUpdate(const std::filesystem::path& file, const Checkpoint& base)
+    : file_(file), base_(base), is_update_(says_update(file_)) {
+  require_same_layout(floating_layout(base), {floating_layout(file_)});
+}
+
+at::Tensor MergedUpdate::rows(const std::string& name, int64_t first, int64_t rows,
+                              at::ScalarType dtype) const {
+  const TensorInfo& info = base_.require_info(name);
+  at::Tensor update = read_rows(file_, info, first, rows).to(dtype);
+  if (!is_update_) update = update.sub(read_rows(base_, info, first, rows).to(dtype));
+  if (!all_finite(update)) {
+    throw input_error(fmt::format("{}: {}: holds NaN or Inf", file_.label(), name));
+  }
+  return update;
+}
+
+at::Tensor MergedUpdate::load(const std::string& name, at::ScalarType dtype) const {
+  return rows(name, 0, row_count(file_.require_info(name)), dtype);
+}
+
+}  // namespace isomerge
