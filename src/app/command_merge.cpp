@@ -78,11 +78,11 @@ void print_plan(const Recipe& recipe, const MergePlan& plan, const MergeResource
 
 void print_summary(const Recipe& recipe, const MergeSummary& summary, double seconds, bool json) {
   int64_t cut = 0;
-  int64_t repeated = 0, fallbacks = 0, tied = 0, matrices_cut = 0;
+  int64_t repeats = 0, fallbacks = 0, tied = 0, matrices_cut = 0;
   for (const auto& [name, found] : summary.findings) {
     cut += found.cut;
     matrices_cut += found.cut > 0 ? 1 : 0;
-    repeated += found.was_repeated ? 1 : 0;
+    repeats += found.repeats;
     fallbacks += found.fallbacks;
     tied += found.tied;
   }
@@ -96,7 +96,7 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
                                   {"zero_updates", summary.zero_updates},
                                   {"null_directions", cut},
                                   {"tied_cuts", tied},
-                                  {"repeated_in_fp64", repeated},
+                                  {"repeats", repeats},
                                   {"fallbacks", fallbacks},
                                   {"factors_reused", summary.cache.reused},
                                   {"factors_computed", summary.cache.computed},
@@ -113,7 +113,7 @@ void print_summary(const Recipe& recipe, const MergeSummary& summary, double sec
   if (cut > 0) {
     fmt::print(", {} directions in {} matrices count as zero", cut, matrices_cut);
   }
-  if (repeated > 0) fmt::print(", {} matrices repeated in fp64", repeated);
+  if (repeats > 0) fmt::print(", {} factorisations repeated by LAPACK", repeats);
   if (fallbacks > 0) fmt::print(", {} factorisations by LAPACK", fallbacks);
   const FactorCache::Counts& cache = summary.cache;
   if (cache.reused + cache.computed > 0) {

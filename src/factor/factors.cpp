@@ -126,6 +126,7 @@ Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const Symmet
                      const LeftSpace& space)
     : factors_(factors), sum_(sum), eigen_(eigen), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
+  if (!eigen.values.defined()) return;
   const at::Tensor s = singular_values(eigen);
   // A fraction of one half leaves this much to the common space: what is left is divided by T.
   kept_from_ = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);

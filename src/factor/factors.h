@@ -80,7 +80,7 @@ class Factors {
 class Residuals {
  public:
   // sum, eigen, space: as Factors::sum(), sum_eigen() and leading_space() gave them; all must
-  // outlive this object.
+  // outlive this object. Without eigenpairs (the space is LAPACK's) the cache is not used.
   Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,
             const LeftSpace& space);
 

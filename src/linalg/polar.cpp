@@ -22,8 +22,7 @@ Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
   const Svd svd = thin_svd(a.to(at::kDouble));
   const Rank rank = rank_above(svd.s, null_threshold(r, svd.s[0].item<double>()));
   const Svd kept = null_space == NullSpace::kFill ? svd : svd.leading(rank.kept);
-  return {multiply(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept,
-          rank.is_doubtful, 0};
+  return {multiply(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept};
 }
 
 // W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
@@ -44,7 +43,7 @@ at::ScalarType product_dtype(double norms, int64_t directions) {
 
 OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null_space) {
   const Polar polar = lapack_polar(basis, r, null_space);
-  return {polar.factor, {}, polar.cut, polar.is_doubtful, 0};
+  return {polar.factor, {}, polar.cut};
 }
 
 // basis^T basis = [[I, x], [x^T, k]], restricted to where it is not the identity.
@@ -106,19 +105,24 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) 
   }
   const at::Tensor s = singular_values(eigen);
   const Rank rank = rank_above(s, null_threshold(r, s[0].item<double>()));
+  if (rank.is_doubtful) {
+    Polar polar = lapack_polar(a, r, NullSpace::kZero);
+    polar.repeats = 1;
+    return polar;
+  }
   const int64_t cut = s.numel() - rank.kept;
   const at::Tensor kept = s.narrow(0, 0, rank.kept);
   const at::ScalarType dtype = product_dtype(norm(kept.reciprocal()) * norm(kept), rank.kept);
   const at::Tensor root = inverse_root(eigen, s, rank.kept).to(dtype);
   const at::Tensor factor =
       a.size(0) <= a.size(1) ? multiply(root, a.to(dtype)) : multiply(a.to(dtype), root);
-  return {factor, s.sum().item<double>(), cut, rank.is_doubtful, 0};
+  return {factor, s.sum().item<double>(), cut};
 }
 
 OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
                                 NullSpace null_space, Route route) {
   if (route == Route::kLapack) return lapack_basis(basis, r, null_space);
-  if (basis.size(1) == known) return {basis, {}, 0, false, 0};
+  if (basis.size(1) == known) return {basis, {}};
   const Restriction part = restrict(basis, known);
   const SymmetricEigen eigen = all_eigenpairs(part.small);
   if (!eigen.is_sound) {
@@ -129,8 +133,13 @@ OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t 
   const at::Tensor s = singular_values(eigen);
   const double sigma_1 = std::max(s[0].item<double>(), part.outside > 0 ? 1.0 : 0.0);
   const Rank rank = rank_above(s, null_threshold(r, sigma_1));
+  if (rank.is_doubtful) {
+    OrthonormalBasis out = lapack_basis(basis, r, NullSpace::kZero);
+    out.repeats = 1;
+    return out;
+  }
   const at::Tensor root = inverse_root(eigen, s, rank.kept);
-  return {basis, extend(part, root, basis.size(1)), s.numel() - rank.kept, rank.is_doubtful, 0};
+  return {basis, extend(part, root, basis.size(1)), s.numel() - rank.kept};
 }
 
 at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,

@@ -15,8 +15,8 @@ struct Polar {
   at::Tensor factor;  // [m, n]: u vt over the directions that count; fp64 or, by kGram, fp32
   double nuclear_norm = 0.0;  // sum of all min(m, n) singular values, cut or not
   int64_t cut = 0;            // directions that count as zero
-  bool is_doubtful = false;   // see Rank
   int64_t fallbacks = 0;      // 1 if the Gram route failed its check and LAPACK took over
+  int64_t repeats = 0;        // 1 if LAPACK took over since its rank was doubtful (see Rank)
 };
 
 // a          [m, n], fp32 or fp64, finite.
@@ -33,11 +33,10 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r);
 // The polar factor of a tall `basis` [m, c], m >= c, kept as a product so that only short matrices
 // are ever multiplied by `root`.
 struct OrthonormalBasis {
-  at::Tensor basis;          // [m, c] fp64
-  at::Tensor root;           // [c, c] fp64: (basis^T basis)^(-1/2); undefined: the identity
-  int64_t cut = 0;           // directions that count as zero
-  bool is_doubtful = false;  // see Rank
-  int64_t fallbacks = 0;     // see Polar
+  at::Tensor basis;  // [m, c] fp64
+  at::Tensor root;   // [c, c] fp64: (basis^T basis)^(-1/2); undefined: the identity
+  int64_t cut = 0;   // directions that count as zero
+  int64_t fallbacks = 0, repeats = 0;  // see Polar
 };
 
 // The first `known` columns of the basis are orthonormal already: with p = c - known columns

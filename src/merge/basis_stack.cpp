@@ -7,18 +7,25 @@
 
 namespace isomerge {
 
-void BasisStack::append(const Svd& triplets, double threshold) {
-  const auto [kept, is_doubtful] = rank_above(triplets.s, threshold);
-  is_doubtful_ = is_doubtful_ || is_doubtful;
+void BasisStack::append(Svd triplets, double threshold, const std::function<Svd()>& by_lapack) {
   fallbacks_ += triplets.fallbacks;
+  Rank rank = rank_above(triplets.s, threshold);
+  if (rank.is_doubtful && route_ == Route::kGram) {
+    triplets = by_lapack();
+    rank = rank_above(triplets.s, threshold);
+    ++repeats_;
+  }
   const int64_t all = triplets.s.numel();
-  const int64_t used = null_space_ == NullSpace::kFill ? all : kept;
-  if (null_space_ == NullSpace::kZero) left_out_ += all - kept;
-  if (used == 0) return;
-  const Svd leading = triplets.leading(used);
-  u_.push_back(leading.u);
-  s_.push_back(leading.s);
-  v_.push_back(leading.vt.t());
+  if (null_space_ == NullSpace::kFill) return append(triplets);
+  left_out_ += all - rank.kept;
+  append(triplets.leading(rank.kept));
+}
+
+void BasisStack::append(const Svd& triplets) {
+  if (triplets.s.numel() == 0) return;
+  u_.push_back(triplets.u);
+  s_.push_back(triplets.s);
+  v_.push_back(triplets.vt.t());
 }
 
 BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r, bool first_is_orthonormal,
@@ -32,8 +39,7 @@ BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r, bool first_is_orth
   Orthonormal out{basis_of(std::move(u_)), basis_of(std::move(v_)), at::cat(s_, 0)};
   findings->cut += left_out_ + std::max(out.u.cut, out.v.cut);
   findings->fallbacks += fallbacks_ + out.u.fallbacks + out.v.fallbacks;
-  findings->is_doubtful =
-      findings->is_doubtful || is_doubtful_ || out.u.is_doubtful || out.v.is_doubtful;
+  findings->repeats += repeats_ + out.u.repeats + out.v.repeats;
   return out;
 }
 

@@ -2,6 +2,7 @@
 // together.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -18,8 +19,12 @@ class BasisStack {
   BasisStack(Route route, NullSpace null_space) : route_(route), null_space_(null_space) {}
 
   // Appends triplets. Those whose value does not exceed `threshold` are left out of both stacks
-  // (kZero): their vectors are arbitrary.
-  void append(const Svd& triplets, double threshold);
+  // (kZero): their vectors are arbitrary. Where kGram leaves in doubt which they are, the triplets
+  // of by_lapack() take their place.
+  void append(Svd triplets, double threshold, const std::function<Svd()>& by_lapack);
+
+  // Appends triplets that all count.
+  void append(const Svd& triplets);
 
   bool is_empty() const { return u_.empty(); }
 
@@ -38,8 +43,7 @@ class BasisStack {
   Route route_;
   NullSpace null_space_;
   std::vector<at::Tensor> u_, s_, v_;
-  int64_t left_out_ = 0, fallbacks_ = 0;
-  bool is_doubtful_ = false;
+  int64_t left_out_ = 0, fallbacks_ = 0, repeats_ = 0;
 };
 
 }  // namespace isomerge

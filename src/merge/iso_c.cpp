@@ -17,7 +17,7 @@ Merged merge_iso_c(const Factors& factors, NullSpace null_space) {
   Merged merged{polar.factor.mul_(polar.nuclear_norm / static_cast<double>(r)).to(factors.dtype())};
   merged.findings.cut = polar.cut;
   merged.findings.fallbacks = polar.fallbacks;
-  merged.findings.is_doubtful = polar.is_doubtful;
+  merged.findings.repeats = polar.repeats;
   return merged;
 }
 

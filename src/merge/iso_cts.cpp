@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include <ATen/ops/dot.h>
@@ -25,34 +24,49 @@ struct Common {
   double sum_of_values = 0.0;  // of all k
   double sigma_1 = 0.0;        // of the sum
   LeftSpace left;
-  SymmetricEigen eigen;  // kGram only
-  bool by_lapack = false;
+  SymmetricEigen eigen;  // undefined where LAPACK did the work
   Findings findings = {};
 };
+
+// As leading_space(), by LAPACK.
+CommonSpace lapack_space(const Svd& all, int64_t kept) {
+  const int64_t m = all.u.size(0), r = all.s.numel();
+  CommonSpace space{all.leading(kept), {all.u.narrow(1, 0, kept), {}}};
+  if (m == r) space.left.complement = all.u.narrow(1, kept, r - kept);
+  return space;
+}
 
 Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
                     NullSpace null_space) {
   const int64_t r = factors.rank();
   Common common;
-  if (factors.route() == Route::kGram) common.eigen = factors.sum_eigen(sum);
-  common.by_lapack = factors.route() == Route::kLapack || !common.eigen.is_sound;
-  const Svd all = common.by_lapack ? thin_svd(sum) : Svd{};
-  const at::Tensor s = common.by_lapack ? all.s : singular_values(common.eigen);
-  common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
-  common.sigma_1 = s[0].item<double>();
-  const Rank rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
-  const int64_t kept = null_space == NullSpace::kFill ? k : rank.kept;
-  if (common.by_lapack) {
-    common.triplets = all.leading(kept);
-    common.left.u = all.u.narrow(1, 0, kept);
-  } else {
-    CommonSpace space = leading_space(sum, common.eigen, kept);
-    common.triplets = std::move(space.triplets);
-    common.left = std::move(space.left);
+  at::Tensor s;
+  Rank rank;
+  const auto look_at = [&](const at::Tensor& values) {
+    s = values;
+    common.sigma_1 = s[0].item<double>();
+    rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
+  };
+  bool by_lapack = factors.route() == Route::kLapack;
+  if (!by_lapack) {
+    common.eigen = factors.sum_eigen(sum);
+    common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
+    if (common.eigen.is_sound) look_at(singular_values(common.eigen));
+    common.findings.repeats = common.eigen.is_sound && rank.is_doubtful ? 1 : 0;
+    by_lapack = !common.eigen.is_sound || rank.is_doubtful;
   }
+  Svd all;
+  if (by_lapack) {
+    all = thin_svd(sum);
+    look_at(all.s);
+    common.eigen = {};
+  }
+  const int64_t kept = null_space == NullSpace::kFill ? k : rank.kept;
+  CommonSpace space = by_lapack ? lapack_space(all, kept) : leading_space(sum, common.eigen, kept);
+  common.triplets = std::move(space.triplets);
+  common.left = std::move(space.left);
   common.sum_of_values = s.narrow(0, 0, k).sum().item<double>();
   common.findings.cut = k - kept;
-  common.findings.is_doubtful = rank.is_doubtful;
   common.findings.tied = is_tied_cut(common.triplets, r) ? 1 : 0;
   return common;
 }
@@ -103,13 +117,14 @@ Directions collect(const Factors& factors, const IsoCtsBudget& budget, NullSpace
   *findings = common.findings;
   Directions out{BasisStack(factors.route(), null_space), common.triplets.s.numel() > 0,
                  common.sum_of_values};
-  out.stack.append(common.triplets, 0.0);
-  std::optional<Residuals> residuals;
-  if (!common.by_lapack) residuals.emplace(factors, sum, common.eigen, common.left);
+  out.stack.append(common.triplets);
+  const bool by_lapack = factors.route() == Route::kLapack;
+  Residuals residuals(factors, sum, common.eigen, common.left);
   for (int64_t t = 0; t < factors.tasks(); ++t) {
-    const Svd task = residuals ? residuals->triplets(t, budget.per_task)
-                               : lapack_residual(factors, t, common, budget.per_task);
-    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1));
+    const auto repeat = [&] { return lapack_residual(factors, t, common, budget.per_task); };
+    const Svd task = by_lapack ? repeat() : residuals.triplets(t, budget.per_task);
+    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1),
+                     repeat);
     findings->tied += is_tied_cut(task, r) ? 1 : 0;
     out.sum_of_values += task.s.sum().item<double>();
   }

@@ -147,7 +147,10 @@ void report_oddities(const MergeSummary& summary) {
       log_info(fmt::format("{}: {} factorisations failed their check and were done by LAPACK", name,
                            found.fallbacks));
     }
-    if (found.was_repeated) log_info(fmt::format("{}: doubtful in fp32, repeated in fp64", name));
+    if (found.repeats > 0) {
+      log_info(fmt::format("{}: rank in doubt, {} factorisations repeated by LAPACK", name,
+                           found.repeats));
+    }
   }
 }
 

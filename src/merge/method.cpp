@@ -28,7 +28,7 @@ Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
   const MatrixRule matrix =
       null_space == NullSpace::kFill
           ? MatrixRule([rule](const Factors& factors) { return rule(factors.by_lapack()); })
-          : with_second_look(rule);
+          : MatrixRule(rule);
   return {mean_rule(), matrix, cost};
 }
 

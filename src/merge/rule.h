@@ -18,9 +18,9 @@ struct Findings {
   int64_t cut = 0;        // directions that counted as zero (linalg/rank.h, null_threshold)
   int64_t fallbacks = 0;  // factorisations that failed their check and were done by LAPACK
   int64_t tied = 0;       // cuts between singular values too close for a unique answer
-  // Which directions count may have been decided by rounding (linalg/rank.h, Rank).
-  bool is_doubtful = false;
-  bool was_repeated = false;  // doubtful, hence computed again in fp64 by LAPACK
+  // Factorisations that LAPACK repeated in fp64, since rounding could have decided which directions
+  // count (linalg/rank.h, Rank).
+  int64_t repeats = 0;
 };
 
 struct Merged {
@@ -44,9 +44,5 @@ struct Rules {
   MatrixRule matrix = {};  // [m, n]; may be empty
   std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
 };
-
-// A matrix rule that does not trust doubtful results: it computes those again from the same updates
-// in fp64 by LAPACK.
-MatrixRule with_second_look(MatrixRule rule);
 
 }  // namespace isomerge

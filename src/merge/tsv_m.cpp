@@ -18,7 +18,8 @@ Merged merge_tsv_m(const Factors& factors, NullSpace null_space) {
   BasisStack stack(factors.route(), null_space);
   for (int64_t t = 0; s > 0 && t < factors.tasks(); ++t) {
     const Svd task = factors.triplets(t, s);
-    stack.append(task, null_threshold(r, task.s[0].item<double>()));
+    stack.append(task, null_threshold(r, task.s[0].item<double>()),
+                 [&] { return leading_triplets(factors.update(t), s, Route::kLapack); });
     merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
   }
   if (stack.is_empty()) {

@@ -12,6 +12,7 @@
 #include "merge/iso_c.h"
 #include "support/expect_error.h"
 #include "support/random_tensors.h"
+#include "support/spectrum.h"
 
 namespace isomerge {
 namespace {
@@ -169,6 +170,25 @@ TEST(IsoCts, FillGivesEveryDirectionTheSameValue) {
   const at::Tensor got = at::linalg_svdvals(
       merge_iso_cts(updates, {.common_fraction = 0.5, .null_space = NullSpace::kFill}).update);
   EXPECT_GT(got[-1].item<double>(), 0.0);
+}
+
+// Wide and tall: LAPACK then gives the common space, and the residuals go on through Gram matrices.
+TEST(IsoCts, ACommonSpaceWhoseRankIsInDoubtIsRepeatedByLapack) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{20, 30}, {30, 20}}) {
+    int64_t repeats = 0;
+    for (const double factor : {0.96, 1.0, 1.04}) {
+      const at::Tensor sum = with_spectrum(m, n, {3, 2, 1, 3 * factor * null_threshold(20, 1.0)});
+      const at::Tensor own = random_tensor({m, n}, 7);
+      const Factors factors{Update((sum + own).to(at::kFloat)), Update(own.neg().to(at::kFloat))};
+      const Merged merged = merge_iso_cts(factors, {.common_fraction = 0.5});
+      const Merged lapack = merge_iso_cts(factors.by_lapack(), {.common_fraction = 0.5});
+      EXPECT_EQ(merged.findings.cut, lapack.findings.cut) << factor;
+      EXPECT_LE(relative_error(merged.update, lapack.update), 1e-5) << m << ", " << factor;
+      EXPECT_EQ(lapack.findings.repeats, 0);
+      repeats += merged.findings.repeats;
+    }
+    EXPECT_GE(repeats, 1) << m;
+  }
 }
 
 }  // namespace
