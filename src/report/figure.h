@@ -74,6 +74,7 @@ struct Panel {
   std::vector<Series> series;
   std::vector<Rule> rules;
   double bar_width = 0.8;           // of bars and boxes, in units of x
+  double height = 120.0;            // of the drawn area, in points of 1/72 inch
   std::optional<HeatMap> heat_map;  // then there is no series
 };
 
@@ -81,6 +82,7 @@ struct LegendEntry {
   std::string title;
   Look look;
   enum class Sample { kPoint, kLine, kRule, kBlock } sample = Sample::kPoint;
+  size_t group = 0;  // groups, ascending, stand below each other in columns of their own
 };
 
 struct Figure {
@@ -88,9 +90,8 @@ struct Figure {
   std::string title;    // above it
   std::string caption;  // what a reader has to know, one paragraph
   std::vector<Panel> panels;
-  std::vector<LegendEntry> legend;  // of all panels
+  std::vector<LegendEntry> legend;  // of all panels; entries of a group together
   bool is_wide = false;             // across the page (17 cm) instead of a column (8.5 cm)
-  double panel_height = 120.0;      // of the drawn area of each panel, in points of 1/72 inch
 };
 
 // The data, one line per point: panel, series, label, x, y, low, high, chosen; rules are lines of

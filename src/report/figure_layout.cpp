@@ -1,7 +1,8 @@
 #include "report/figure_layout.h"
 
 #include <algorithm>
-#include <cmath>
+#include <map>
+#include <numeric>
 
 namespace isomerge {
 namespace {
@@ -11,6 +12,7 @@ constexpr double kPageWidth = 17.0 / 2.54 * 72.0;
 constexpr double kNumbers = 22.0;    // room for the numbers of a y axis
 constexpr double kAxisTitle = 12.0;  // room for the title of an axis
 constexpr double kEdge = 5.0;        // between anything and the edge
+constexpr double kGroupGap = 4.0;    // between groups of a legend
 constexpr double kRotated = 0.64;    // sine of the angle of rotated names, 40 degrees
 
 std::vector<std::string> x_names(const Panel& panel) {
@@ -56,32 +58,47 @@ double bottom_margin(const Figure& figure, bool is_rotated) {
   });
 }
 
-// Rows of as many entries as the widest allows; returns the height they take.
+// Rows of as many entries as the widest of the group allows; returns the height they take. `top` is
+// how far below the legend's upper edge the group begins; places count from there for now.
+double place_group(const std::vector<LegendEntry>& entries, double top, FigureLayout& layout) {
+  std::vector<std::string> titles;
+  for (const LegendEntry& entry : entries) titles.push_back(entry.title);
+  const double room = layout.width - 2.0 * kEdge;
+  const double entry_width = widest(titles) + kSampleWidth + 6.0;
+  const size_t columns =
+      std::clamp<size_t>(static_cast<size_t>(room / entry_width), 1, entries.size());
+  const double step = room / static_cast<double>(columns);
+  for (size_t i = 0; i < entries.size(); ++i) {
+    const auto row = static_cast<double>(i / columns);
+    layout.legend.emplace_back(kEdge + static_cast<double>(i % columns) * step,
+                               -top - (row + 0.5) * kLineHeight);
+  }
+  return static_cast<double>((entries.size() + columns - 1) / columns) * kLineHeight;
+}
+
+// Groups below each other; returns the height of all.
 double place_legend(const Figure& figure, FigureLayout& layout) {
   if (figure.legend.empty()) return 0.0;
-  std::vector<std::string> titles;
-  for (const LegendEntry& entry : figure.legend) titles.push_back(entry.title);
-  const double entry_width = widest(titles) + kSampleWidth + 6.0;
-  const double room = layout.width - 2.0 * kEdge;
-  const size_t columns =
-      std::clamp<size_t>(static_cast<size_t>(room / entry_width), 1, figure.legend.size());
-  const size_t rows = (figure.legend.size() + columns - 1) / columns;
-  const double step = room / static_cast<double>(columns);
-  for (size_t i = 0; i < figure.legend.size(); ++i) {
-    const double row = static_cast<double>(rows - 1 - i / columns);
-    layout.legend.emplace_back(kEdge + static_cast<double>(i % columns) * step,
-                               kEdge + (row + 0.5) * kLineHeight);
+  std::map<size_t, std::vector<LegendEntry>> groups;
+  for (const LegendEntry& entry : figure.legend) groups[entry.group].push_back(entry);
+  double height = 0.0;
+  for (const auto& [group, entries] : groups) {
+    if (height > 0.0) height += kGroupGap;
+    height += place_group(entries, height, layout);
   }
-  return static_cast<double>(rows) * kLineHeight + kEdge;
+  for (auto& [left, middle] : layout.legend) middle += height + kEdge;
+  return height + 2.0 * kEdge;
 }
 
 }  // namespace
 
 double text_width(const std::string& text) {
-  const auto characters = std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // not a continuation byte of UTF-8
-  });
-  return 0.53 * kFontSize * static_cast<double>(characters);
+  double width = 0.0;
+  for (const char c : text) {
+    if ((static_cast<unsigned char>(c) & 0xC0) == 0x80) continue;  // goes on a character of UTF-8
+    width += c >= 'A' && c <= 'Z' ? 0.68 : 0.54;
+  }
+  return width * kFontSize;
 }
 
 FigureLayout lay_out(const Figure& figure) {
@@ -104,15 +121,20 @@ FigureLayout lay_out(const Figure& figure) {
       4.0;
   const double legend = place_legend(figure, layout);
   const double title = figure.title.empty() ? 0.0 : kTitleSize + 6.0;
-  const double cell_height = above + figure.panel_height + below;
-  layout.height = legend + static_cast<double>(rows) * cell_height + title + kEdge;
+  std::vector<double> heights(rows, 0.0);  // of the panels of each row
   for (size_t i = 0; i < count; ++i) {
-    const double x = static_cast<double>(i % columns) * cell_width;
-    const double y = legend + static_cast<double>(rows - 1 - i / columns) * cell_height;
-    layout.panels.push_back(
-        {x + left, y + below, x + left + drawn, y + below + figure.panel_height});
+    heights[i / columns] = std::max(heights[i / columns], figure.panels[i].height);
+  }
+  layout.height = legend + static_cast<double>(rows) * (above + below) + title + kEdge +
+                  std::accumulate(heights.begin(), heights.end(), 0.0);
+  double row_top = layout.height - kEdge - title;
+  for (size_t i = 0; i < count; ++i) {
+    const double x = static_cast<double>(i % columns) * cell_width + left;
+    const double height = heights[i / columns];
+    layout.panels.push_back({x, row_top - above - height, x + drawn, row_top - above});
     layout.is_at_left.push_back(i % columns == 0);
     layout.is_at_bottom.push_back(i + columns >= count);
+    if (i % columns + 1 == columns) row_top -= above + height + below;
   }
   return layout;
 }

@@ -51,8 +51,10 @@ std::string legend_text(const LegendEntry& entry, const FigureLayout& layout, do
                                  screen(layout, x + kSampleWidth, y));
   switch (entry.sample) {
     case LegendEntry::Sample::kPoint:
-      return text + fmt::format("set label '' at {} point {}\n", screen(layout, middle, y),
-                                point_style(entry.look, 1.0));
+      for (const std::string& style : point_styles(entry.look, 1.0)) {
+        text += fmt::format("set label '' at {} point {}\n", screen(layout, middle, y), style);
+      }
+      return text;
     case LegendEntry::Sample::kBlock:
       return text +
              fmt::format("set object rectangle from {} to {} fc rgb '{}' fs solid noborder\n",

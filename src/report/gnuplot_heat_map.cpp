@@ -21,7 +21,7 @@ std::pair<std::string, std::string> cell_colours(double v) {
         std::lerp(kStops[below][i], kStops[below + 1][i], position - static_cast<double>(below));
     colour += fmt::format("{:02X}", static_cast<int>(std::lround(channel)));
   }
-  return {colour, v > 0.55 ? "#FFFFFF" : "#111111"};
+  return {colour, v > 0.45 ? "#FFFFFF" : "#111111"};
 }
 
 // Values of the colours' ends. Where rows are columns, the diagonal, which is often 1 by

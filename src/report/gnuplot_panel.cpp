@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ std::string box_data(const Series& series) {
 }
 
 // Ends of an axis: the given ones, else those of the data with a little room.
-std::string range_text(const Axis& axis, std::vector<double> values) {
+std::pair<double, double> ends_of(const Axis& axis, const std::vector<double>& values) {
   double low = 0.0, high = 1.0;
   if (!values.empty()) {
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
@@ -42,28 +43,43 @@ std::string range_text(const Axis& axis, std::vector<double> values) {
     low = *least - room;
     high = *most + room;
   }
-  return fmt::format("[{}:{}]", axis.low.value_or(low), axis.high.value_or(high));
+  return {axis.low.value_or(low), axis.high.value_or(high)};
 }
 
-std::string tics_text(const char* axis, const Axis& from, const std::string& options) {
-  std::string text = fmt::format("unset {0}tics\nset {0}tics nomirror out {1}", axis, options);
-  if (from.names.empty()) return text + "\n";
-  std::vector<std::string> parts;
-  for (const auto& [at, name] : from.names) {
-    parts.push_back(fmt::format("{} {}", gnuplot_quoted(name), at));
+// 1, 2 or 5 times a power of ten, so that no more than `most` of them fit into the range.
+double tic_step(double range, double most) {
+  const double least = std::abs(range) / most;
+  const double power = std::pow(10.0, std::floor(std::log10(least)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= least) return factor * power;
   }
-  return text + fmt::format(" ({})\n", join(parts, ", "));
+  return 10.0 * power;
+}
+
+// Range, tics and their labels of one axis ("x", "y") of this length in points.
+std::string axis_text(const char* name, const Axis& axis, const std::vector<double>& values,
+                      double length, double per_tic, const std::string& options) {
+  const auto [low, high] = ends_of(axis, values);
+  std::string text =
+      fmt::format("set {0}range [{1}:{2}]\nunset {0}tics\nset {0}tics nomirror out {3} ", name, low,
+                  high, options);
+  if (axis.names.empty()) {
+    return text + fmt::format("{:.6g}\nset format {} '%g'\n",
+                              tic_step(high - low, std::max(2.0, length / per_tic)), name);
+  }
+  std::vector<std::string> parts;
+  for (const auto& [at, title] : axis.names) {
+    parts.push_back(fmt::format("{} {}", gnuplot_quoted(title), at));
+  }
+  return text + fmt::format("({})\n", join(parts, ", "));
 }
 
 // The points of a series, each with the number of its tooltip.
 std::string points_text(const std::string& block, const Look& look, double size) {
+  const std::vector<std::string> styles = point_styles(look, size);
   std::string text;
-  if (look.fill % 3 == 2) {  // under the open shape
-    text = fmt::format("{} using 1:2 with points {}, ", block,
-                       point_style({look.colour, look.shape}, size, "A0"));
-  }
-  return text + fmt::format("{} using 1:2:5 with labels hypertext point {}", block,
-                            point_style(look, size));
+  if (styles.size() > 1) text = fmt::format("{} using 1:2 with points {}, ", block, styles.front());
+  return text + fmt::format("{} using 1:2:5 with labels hypertext point {}", block, styles.back());
 }
 
 bool has_chosen(const Series& series) {
@@ -72,7 +88,7 @@ bool has_chosen(const Series& series) {
 }
 
 std::string series_text(const Series& series, const std::string& block, const std::string& chosen,
-                        const std::string& boxes) {
+                        const std::string& boxes, double width) {
   const std::string colour = colour_text(series.look);
   switch (series.style) {
     case SeriesStyle::kPoints:
@@ -87,16 +103,18 @@ std::string series_text(const Series& series, const std::string& block, const st
                   : "");
     case SeriesStyle::kBars:
       return fmt::format(
-                 "{0} using 1:2 with boxes fs solid noborder lc rgb '{1}', {0} using 1:2:3:4 with "
-                 "yerrorbars pointtype 0 lw 0.7 lc rgb '#000000', ",
+                 "{0} using 1:2 with boxes fs solid noborder lc rgb '{1}', {0} using "
+                 "1:3:(0):($4-$3) "
+                 "with vectors nohead lw 1 lc rgb '#000000', ",
                  block, colour) +
              points_text(block, series.look, 0.3);
     case SeriesStyle::kBox:
       return fmt::format(
                  "{0} using 1:2:3:4:5 with candlesticks fs transparent solid 0.25 border lw 0.8 lc "
-                 "rgb '{1}' whiskerbars 0.5, {0} using 1:6:6:6:6 with candlesticks lw 1.6 lc rgb "
-                 "'{1}', ",
-                 boxes, colour) +
+                 "rgb '{1}' whiskerbars 0.5, {0} using ($1-{2}/2):6:({2}):(0) with vectors nohead "
+                 "lw "
+                 "1.8 lc rgb '{1}', ",
+                 boxes, colour, width) +
              points_text(block, {series.look.colour}, 0.6);
   }
   return "";
@@ -140,15 +158,14 @@ std::string axes_script(const Panel& panel, size_t index, const FigureLayout& la
   const auto title = [](const std::string& text, bool is_shown) {
     return is_shown ? gnuplot_quoted(text) : "''";
   };
+  const Box& box = layout.panels[index];
   const std::string rotation = layout.has_rotated_names ? "rotate by 40 right" : "norotate";
   return fmt::format(
-             "set title {} offset 0,-0.6\nset xlabel {} offset 0,0.4\nset ylabel {} offset 1,0\n",
+             "set title {} offset 0,-0.6\nset xlabel {} offset 0,0.4\nset ylabel {} offset 0.2,0\n",
              gnuplot_quoted(panel.title), title(panel.x.title, layout.is_at_bottom[index]),
              title(panel.y.title, layout.is_at_left[index])) +
-         fmt::format("set xrange {}\nset yrange {}\n", range_text(panel.x, xs),
-                     range_text(panel.y, ys)) +
-         tics_text("x", panel.x, rotation + " offset 0,0.3") +
-         tics_text("y", panel.y, "norotate offset 0.5,0");
+         axis_text("x", panel.x, xs, box.right - box.left, 30.0, rotation + " offset 0,0.3") +
+         axis_text("y", panel.y, ys, box.top - box.bottom, 16.0, "norotate offset 0.5,0");
 }
 
 std::string panel_script(const Panel& panel, size_t index, const FigureLayout& layout) {
@@ -166,7 +183,8 @@ std::string panel_script(const Panel& panel, size_t index, const FigureLayout& l
   std::vector<std::string> parts;
   for (size_t s = 0; s < panel.series.size(); ++s) {
     parts.push_back(series_text(panel.series[s], block_name(index, s),
-                                block_name(index, s, "chosen"), block_name(index, s, "box")));
+                                block_name(index, s, "chosen"), block_name(index, s, "box"),
+                                panel.bar_width));
   }
   if (parts.empty()) parts.push_back("NaN notitle");
   return text + join(parts, ", \\\n  ") + "\n";
@@ -181,12 +199,16 @@ std::string gnuplot_quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string point_style(const Look& look, double size, const std::string& transparency) {
-  // Solid ones; the open shape has the number before.
-  constexpr std::array<int, 6> kShapes = {7, 9, 5, 13, 11, 15};
-  const int shape = kShapes[look.shape % kShapes.size()] - (look.fill % 3 == 0 ? 0 : 1);
-  return fmt::format("pointtype {} pointsize {:.3g} linewidth 1.2 linecolor rgb '{}'", shape,
-                     size * kPointSize, colour_text(look).insert(1, transparency));
+std::vector<std::string> point_styles(const Look& look, double size) {
+  constexpr std::array<int, 6> kShapes = {7, 9, 5, 13, 11, 15};  // solid; open is the number before
+  const int solid = kShapes[look.shape % kShapes.size()];
+  const auto style = [&](int shape, const char* transparency) {
+    return fmt::format("pointtype {} pointsize {:.3g} linewidth 1.2 linecolor rgb '{}'", shape,
+                       size * kPointSize, colour_text(look).insert(1, transparency));
+  };
+  if (look.fill % 3 == 0) return {style(solid, "")};
+  if (look.fill % 3 == 1) return {style(solid - 1, "")};
+  return {style(solid, "A0"), style(solid - 1, "")};
 }
 
 std::string line_style(const Look& look) {

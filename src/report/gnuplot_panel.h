@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "report/figure.h"
 #include "report/figure_layout.h"
@@ -24,9 +25,11 @@ std::string heat_map_script(const Panel& panel, size_t index, const FigureLayout
 // 'text' so that gnuplot takes nothing in it for a command.
 std::string gnuplot_quoted(const std::string& text);
 
-// "pointtype 7 pointsize 0.5 linecolor rgb '#0072B2'", and the like for lines. `transparency`: two
-// hexadecimal digits, or none.
-std::string point_style(const Look& look, double size, const std::string& transparency = "");
+// "pointtype 7 pointsize 0.5 linecolor rgb '#0072B2'": one or, for tinted points, two of them, to
+// be drawn on each other.
+std::vector<std::string> point_styles(const Look& look, double size);
+
+// The same for lines: "linewidth 1.4 dashtype 2 linecolor rgb '#0072B2'".
 std::string line_style(const Look& look);
 std::string rule_style(const Look& look);
 

@@ -108,8 +108,8 @@ std::optional<Figure> sweep_figure(const FigureEntry& entry, const Table& table,
                       figure.panels.end());
   if (figure.panels.empty()) return {};
   figure.is_wide = figure.panels.size() > 1;
-  if (figure.is_wide) figure.panel_height = 90.0;
   for (Panel& panel : figure.panels) {
+    if (figure.is_wide) panel.height = 95.0;
     panel.x.title = axis_title(entry.x);
     panel.y.title = quantity_title(entry.y, entry.is_mean);
     if (entry.x != "tasks") continue;

@@ -80,9 +80,9 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
   const auto sets = task_sets(table);
   const std::vector<std::string> set_titles = task_set_titles(sets);
   Figure figure = titled_figure(entry);
-  size_t most_tasks = 1;
   for (size_t s = 0; s < sets.size(); ++s) {
     Panel panel = task_panel(sets[s], table);
+    panel.height = kLine * static_cast<double>(sets[s].size());
     panel.title = sets.size() > 1 ? set_titles[s] : "";
     panel.x.title = quantity_title(entry.y, false);
     for (const TableRow* row : rows) {
@@ -96,12 +96,10 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
       if (!series.points.empty()) panel.series.push_back(std::move(series));
     }
     if (panel.series.empty()) continue;
-    most_tasks = std::max(most_tasks, sets[s].size());
     figure.panels.push_back(std::move(panel));
   }
   if (figure.panels.empty()) return {};
   figure.legend = legend_of(titles, LegendEntry::Sample::kPoint);
-  figure.panel_height = kLine * static_cast<double>(most_tasks);
   figure.caption = fmt::format("{} of each task, {} split.", quantity_title(entry.y, false),
                                split_text(table.split));
   return figure;

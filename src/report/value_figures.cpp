@@ -83,6 +83,7 @@ std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& tabl
   const std::vector<std::string> titles = distinct_titles(rows);
   Figure figure = titled_figure(entry);
   Panel panel;
+  panel.height = 150.0;
   panel.x.title = entry.x;
   panel.y.title = quantity_title(entry.y, false);
   std::vector<std::string> correlations;
@@ -119,10 +120,9 @@ std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& tabl
     if (!is_drawn[t]) continue;
     Look look = nth_look(t);
     look.shape = 0;
-    figure.legend.push_back({table.tasks[t].title, look, LegendEntry::Sample::kPoint});
+    figure.legend.push_back({table.tasks[t].title, look, LegendEntry::Sample::kPoint, 1});
   }
   figure.panels = {panel};
-  figure.panel_height = 150.0;
   figure.caption = fmt::format(
       "{} over {}, a point per task, {} split. Correlations with 95 % bootstrap intervals over the "
       "tasks: {}.",
@@ -147,9 +147,9 @@ std::optional<Figure> heat_map_figure(const FigureEntry& entry) {
   }
   Figure figure = titled_figure(entry);
   figure.is_wide = map.columns.size() > 10;
-  figure.panel_height = (figure.is_wide ? 18.0 : 17.0) * static_cast<double>(map.rows.size());
   if (map.rows == map.columns) figure.caption = "Colours span the values off the diagonal.";
   Panel panel;
+  panel.height = (figure.is_wide ? 18.0 : 17.0) * static_cast<double>(map.rows.size());
   panel.heat_map = std::move(map);
   figure.panels = {panel};
   return figure;
@@ -166,7 +166,7 @@ std::optional<Figure> spectrum_figure(const FigureEntry& entry) {
   }
   figure.legend = legend_of(lines, LegendEntry::Sample::kLine);
   figure.is_wide = figure.panels.size() > 1;
-  if (figure.is_wide) figure.panel_height = 90.0;
+  for (Panel& panel : figure.panels) panel.height = figure.is_wide ? 95.0 : 120.0;
   figure.caption = "Singular values in descending order.";
   if (values.find_column("rank")) figure.caption += " Dashed: the energy rank of the same colour.";
   return figure;
