@@ -51,10 +51,10 @@ double left_margin(const Figure& figure) {
          });
 }
 
-double bottom_margin(const Figure& figure, bool is_rotated) {
+// Room for the numbers or names of the x axes.
+double names_height(const Figure& figure, bool is_rotated) {
   return largest(figure, [&](const Panel& panel) {
-    const double names = is_rotated ? widest(x_names(panel)) * kRotated + 8.0 : kLineHeight;
-    return names + 3.0 + (panel.x.title.empty() ? 0.0 : kAxisTitle);
+    return is_rotated ? widest(x_names(panel)) * kRotated + 11.0 : kLineHeight + 4.0;
   });
 }
 
@@ -114,7 +114,12 @@ FigureLayout lay_out(const Figure& figure) {
                                const auto names = x_names(panel);
                                return (widest(names) + 4.0) * static_cast<double>(names.size());
                              }) > drawn;
-  const double below = bottom_margin(figure, layout.has_rotated_names);
+  const double names = names_height(figure, layout.has_rotated_names);
+  const double below = names + largest(figure, [](const Panel& panel) {
+                         return panel.x.title.empty() ? 0.0 : kAxisTitle;
+                       });
+  layout.x_title = names + kAxisTitle / 2.0;
+  layout.y_title = left - kAxisTitle / 2.0 - 1.0;
   const double above =
       largest(figure,
               [](const Panel& panel) { return panel.title.empty() ? 0.0 : kLineHeight + 2.0; }) +

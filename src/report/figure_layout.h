@@ -21,9 +21,11 @@ struct Box {
 
 struct FigureLayout {
   double width = 0.0, height = 0.0;
-  std::vector<Box> panels;                        // the drawn area of each, without axis labels
-  std::vector<bool> is_at_left;                   // panels whose y axis has a title
-  std::vector<bool> is_at_bottom;                 // panels whose x axis has a title
+  std::vector<Box> panels;         // the drawn area of each, without axis labels
+  std::vector<bool> is_at_left;    // panels whose y axis has a title
+  std::vector<bool> is_at_bottom;  // panels whose x axis has a title
+  double y_title = 0.0;            // middle of the y axes' titles, to the left of the drawn area
+  double x_title = 0.0;            // middle of the x axes' titles, below the drawn area
   std::vector<std::pair<double, double>> legend;  // left end and middle height of each entry
   bool has_rotated_names = false;                 // names of the x axis do not fit side by side
 };

@@ -39,34 +39,30 @@ std::string terminals(const Figure& figure, const FigureLayout& layout,
                     kFont, kTitleSize * pixels, kTitleSize, gnuplot_quoted(figure.name));
 }
 
-// A place given in points, as gnuplot takes it.
-std::string screen(const FigureLayout& layout, double x, double y) {
-  return fmt::format("screen {:.5f},{:.5f}", x / layout.width, y / layout.height);
-}
-
 std::string legend_text(const LegendEntry& entry, const FigureLayout& layout, double x, double y) {
   const std::string colour = colour_text(entry.look);
   const double middle = x + (kSampleWidth - 4.0) / 2.0, end = x + kSampleWidth - 4.0;
   std::string text = fmt::format("set label {} at {} left\n", gnuplot_quoted(entry.title),
-                                 screen(layout, x + kSampleWidth, y));
+                                 screen_place(layout, x + kSampleWidth, y));
   switch (entry.sample) {
     case LegendEntry::Sample::kPoint:
       for (const std::string& style : point_styles(entry.look, 1.0)) {
-        text += fmt::format("set label '' at {} point {}\n", screen(layout, middle, y), style);
+        text +=
+            fmt::format("set label '' at {} point {}\n", screen_place(layout, middle, y), style);
       }
       return text;
     case LegendEntry::Sample::kBlock:
       return text +
              fmt::format("set object rectangle from {} to {} fc rgb '{}' fs solid noborder\n",
-                         screen(layout, x + 3.0, y - 3.0), screen(layout, end - 2.0, y + 3.0),
-                         colour);
+                         screen_place(layout, x + 3.0, y - 3.0),
+                         screen_place(layout, end - 2.0, y + 3.0), colour);
     case LegendEntry::Sample::kLine:
     case LegendEntry::Sample::kRule:
       break;
   }
   const bool is_rule = entry.sample == LegendEntry::Sample::kRule;
-  return text + fmt::format("set arrow from {} to {} nohead {}\n", screen(layout, x, y),
-                            screen(layout, end, y),
+  return text + fmt::format("set arrow from {} to {} nohead {}\n", screen_place(layout, x, y),
+                            screen_place(layout, end, y),
                             is_rule ? rule_style(entry.look) : line_style(entry.look));
 }
 
@@ -75,7 +71,7 @@ std::string frame_text(const Figure& figure, const FigureLayout& layout) {
   std::string text;
   if (!figure.title.empty()) {
     text += fmt::format("set label {} at {} left font title_font\n", gnuplot_quoted(figure.title),
-                        screen(layout, 5.0, layout.height - 5.0 - kTitleSize / 2.0));
+                        screen_place(layout, 5.0, layout.height - 5.0 - kTitleSize / 2.0));
   }
   for (size_t i = 0; i < figure.legend.size(); ++i) {
     text += legend_text(figure.legend[i], layout, layout.legend[i].first, layout.legend[i].second);

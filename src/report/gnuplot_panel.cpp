@@ -102,12 +102,13 @@ std::string series_text(const Series& series, const std::string& block, const st
                   ? ", " + points_text(chosen, {series.look.colour, series.look.shape}, 1.5)
                   : "");
     case SeriesStyle::kBars:
-      return fmt::format(
-                 "{0} using 1:2 with boxes fs solid noborder lc rgb '{1}', {0} using "
-                 "1:3:(0):($4-$3) "
-                 "with vectors nohead lw 1 lc rgb '#000000', ",
-                 block, colour) +
-             points_text(block, series.look, 0.3);
+      return fmt::format("{0} using 1:2 with boxes fs solid noborder lc rgb '{1}', ", block,
+                         colour) +
+             points_text(block, series.look, 0.2) +
+             fmt::format(
+                 ", {} using 1:3:(0):($4-$3) with vectors heads size graph 0.008,90 lw 0.9 lc "
+                 "rgb '#000000'",
+                 block);
     case SeriesStyle::kBox:
       return fmt::format(
                  "{0} using 1:2:3:4:5 with candlesticks fs transparent solid 0.25 border lw 0.8 lc "
@@ -155,17 +156,23 @@ std::string axes_script(const Panel& panel, size_t index, const FigureLayout& la
     }
   }
   for (const Rule& rule : panel.rules) (rule.is_vertical ? xs : ys).push_back(rule.at);
-  const auto title = [](const std::string& text, bool is_shown) {
-    return is_shown ? gnuplot_quoted(text) : "''";
-  };
   const Box& box = layout.panels[index];
   const std::string rotation = layout.has_rotated_names ? "rotate by 40 right" : "norotate";
-  return fmt::format(
-             "set title {} offset 0,-0.6\nset xlabel {} offset 0,0.4\nset ylabel {} offset 0.2,0\n",
-             gnuplot_quoted(panel.title), title(panel.x.title, layout.is_at_bottom[index]),
-             title(panel.y.title, layout.is_at_left[index])) +
-         axis_text("x", panel.x, xs, box.right - box.left, 30.0, rotation + " offset 0,0.3") +
-         axis_text("y", panel.y, ys, box.top - box.bottom, 16.0, "norotate offset 0.5,0");
+  // Axis titles at places of our own: terminals differ in how far gnuplot puts them from the axis.
+  std::string titles;
+  if (layout.is_at_bottom[index] && !panel.x.title.empty()) {
+    titles += fmt::format(
+        "set label {} at {} center\n", gnuplot_quoted(panel.x.title),
+        screen_place(layout, (box.left + box.right) / 2.0, box.bottom - layout.x_title));
+  }
+  if (layout.is_at_left[index] && !panel.y.title.empty()) {
+    titles +=
+        fmt::format("set label {} at {} center rotate by 90\n", gnuplot_quoted(panel.y.title),
+                    screen_place(layout, box.left - layout.y_title, (box.bottom + box.top) / 2.0));
+  }
+  return fmt::format("set title {} offset 0,-0.6\n", gnuplot_quoted(panel.title)) + titles +
+         axis_text("x", panel.x, xs, box.right - box.left, 23.0, rotation + " offset 0,0.3") +
+         axis_text("y", panel.y, ys, box.top - box.bottom, 13.0, "norotate offset 0.5,0");
 }
 
 std::string panel_script(const Panel& panel, size_t index, const FigureLayout& layout) {
@@ -188,6 +195,10 @@ std::string panel_script(const Panel& panel, size_t index, const FigureLayout& l
   }
   if (parts.empty()) parts.push_back("NaN notitle");
   return text + join(parts, ", \\\n  ") + "\n";
+}
+
+std::string screen_place(const FigureLayout& layout, double x, double y) {
+  return fmt::format("screen {:.5f},{:.5f}", x / layout.width, y / layout.height);
 }
 
 std::string gnuplot_quoted(const std::string& text) {

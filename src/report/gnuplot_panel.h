@@ -22,6 +22,9 @@ std::string axes_script(const Panel& panel, size_t index, const FigureLayout& la
 // The same as panel_script() for a panel with a heat map.
 std::string heat_map_script(const Panel& panel, size_t index, const FigureLayout& layout);
 
+// A place given in points, as gnuplot takes it.
+std::string screen_place(const FigureLayout& layout, double x, double y);
+
 // 'text' so that gnuplot takes nothing in it for a command.
 std::string gnuplot_quoted(const std::string& text);
 

@@ -88,8 +88,9 @@ std::string difference_text(const TableRow& row) {
 std::string means_table(const Table& table) {
   const auto sets = task_sets(table);
   const std::vector<std::string> set_texts = task_set_texts(sets);
-  std::vector<std::string> titles = {"Method", "Accuracy, %", "95 % interval", "Normalised, %",
-                                     "NAI",    "To the best", "alpha"};
+  std::vector<std::string> titles = {"Method",        "Accuracy, %", "95 % interval",
+                                     "Normalised, %", "NAI",         "Difference to best",
+                                     "alpha"};
   const bool has_sets = sets.size() > 1;
   if (has_sets) titles.insert(titles.begin() + 1, "Tasks");
   std::string text = heading(titles);
@@ -189,7 +190,8 @@ std::string html_text(const Table& table, const std::vector<DrawnFigure>& figure
       title, kPageStyle);
   text += fmt::format(
       "<h1>{}</h1>\n<p class=\"soft\">Mean accuracy over tasks, {} split. Best merged model in "
-      "bold, second underlined. A method's name opens its tasks, a column's head sorts.</p>\n",
+      "bold, second underlined; differences to the best with the 95 % interval of a paired "
+      "bootstrap over examples. A method's name opens its tasks, a column's head sorts.</p>\n",
       title, split_text(table.split));
   text += means_table(table) + notes(table) + figures_text(figures) + matrices(table);
   text += fmt::format(

@@ -151,9 +151,10 @@ std::string latex_text(const Table& table) {
   const auto sets = task_sets(table);
   const std::vector<std::string> titles = task_set_titles(sets);
   for (size_t i = 0; i < sets.size(); ++i) {
+    const std::string of_set = sets.size() > 1 ? ", " + latex_escaped(titles[i]) : "";
     const std::string task_caption =
-        fmt::format("{}, {}: accuracy per task in percent, {} split.", latex_escaped(table.title),
-                    latex_escaped(titles[i]), latex_escaped(split_text(table.split)));
+        fmt::format("{}{}: accuracy per task in percent, {} split.", latex_escaped(table.title),
+                    of_set, latex_escaped(split_text(table.split)));
     text += "\n" +
             floating(task_caption, fmt::format("tab:tasks{}", i + 1), task_lines(table, sets[i]));
   }

@@ -74,7 +74,8 @@ Panel task_panel(const std::vector<std::string>& set, const Table& table) {
 }  // namespace
 
 std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table) {
-  constexpr double kLine = 13.0;  // height of a task's line
+  constexpr double kLine = 16.0;   // height of a task's line
+  constexpr double kSpread = 0.7;  // of it, over which the methods stand
   const auto rows = shown_rows(entry, table, Trivial::kShown);
   const std::vector<std::string> titles = distinct_titles(rows);
   const auto sets = task_sets(table);
@@ -87,11 +88,16 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
     panel.x.title = quantity_title(entry.y, false);
     for (const TableRow* row : rows) {
       if (task_set(*row) != sets[s]) continue;
-      Series series{row->title, SeriesStyle::kPoints, nth_look(place_of(titles, row->title)), {}};
+      const size_t place = place_of(titles, row->title);
+      const double lower =
+          ((static_cast<double>(place) + 0.5) / static_cast<double>(titles.size()) - 0.5) * kSpread;
+      Series series{row->title, SeriesStyle::kPoints, nth_look(place), {}};
       for (size_t i = 0; i < row->cells.size(); ++i) {
         const std::optional<double> value = cell_value(row->cells[i], entry.y);
         if (!value) continue;
-        series.points.push_back({*value, -static_cast<double>(i), row->title});
+        series.points.push_back(
+            {*value, -static_cast<double>(i) - lower,
+             fmt::format("{}, {}", task_title(table, row->cells[i].task), row->title)});
       }
       if (!series.points.empty()) panel.series.push_back(std::move(series));
     }
