@@ -1,6 +1,5 @@
 #include "report/draw.h"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -45,7 +44,25 @@ class ScratchFolder {
   std::filesystem::path path_;
 };
 
-// Runs `gnuplot <script>` in `folder`; what it prints goes to the file `log` there.
+// The environment of this process, but for the time zone: cairo writes the local time into a PDF,
+// where its length depends on it.
+std::vector<std::string> child_environment() {
+  std::vector<std::string> entries = {"TZ=UTC0"};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (std::strncmp(*entry, "TZ=", 3) != 0) entries.emplace_back(*entry);
+  }
+  return entries;
+}
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> out;
+  for (std::string& word : words) out.push_back(word.data());
+  out.push_back(nullptr);
+  return out;
+}
+
+// Runs gnuplot on `script`, without the settings of the person, in `folder`; what it prints goes to
+// the file `log` there.
 void run_gnuplot(const std::filesystem::path& folder, const char* script, const char* log) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
@@ -53,10 +70,11 @@ void run_gnuplot(const std::filesystem::path& folder, const char* script, const 
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT, 0600);
   ::posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
-  std::string program = "gnuplot", argument = script;
-  const std::array<char*, 3> words = {program.data(), argument.data(), nullptr};
+  std::vector<std::string> words = {"gnuplot", "--default-settings", script};
+  std::vector<std::string> entries = child_environment();
   pid_t child = 0;
-  const int error = ::posix_spawnp(&child, "gnuplot", &actions, nullptr, words.data(), environ);
+  const int error = ::posix_spawnp(&child, "gnuplot", &actions, nullptr, pointers(words).data(),
+                                   pointers(entries).data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (error == ENOENT) {
     throw machine_error(

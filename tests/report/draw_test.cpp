@@ -52,8 +52,9 @@ TEST(Draw, GivesTheSameBytesEveryTimeInEveryFormat) {
   EXPECT_TRUE(first.at("pdf").starts_with("%PDF"));
   EXPECT_TRUE(first.at("png").starts_with("\x89PNG"));
   ::setenv("TZ", "Asia/Tokyo", 1);
-  EXPECT_EQ(draw_figure(example_figure(), {"svg", "pdf", "png"}), first);
+  const auto second = draw_figure(example_figure(), {"svg", "pdf", "png"});
   ::unsetenv("TZ");
+  for (const auto& [format, bytes] : first) EXPECT_TRUE(second.at(format) == bytes) << format;
   EXPECT_EQ(first.at("pdf").find("CreationDate"), std::string::npos);
 }
 
@@ -62,7 +63,7 @@ TEST(Draw, NamesEveryPointInTheSvg) {
   for (const char* title : {"<title>Cars, A&#39;s, alpha 1, NAI 0.25</title>",
                             "<title>DTD &amp; &lt;x&gt;, alpha 2, NAI 0.75</title>",
                             "<title>It&#39;s &quot;quoted&quot; `date` &amp; &lt;b&gt;</title>",
-                            "<desc>A caption.</desc>", "It's \"quoted\" `date` &amp; &lt;b&gt;"}) {
+                            "<desc>A caption.</desc>", "It's \"quoted\" `date` &amp; &lt;b>"}) {
     EXPECT_NE(svg.find(title), std::string::npos) << title;
   }
   EXPECT_EQ(svg.find("showHypertext"), std::string::npos);

@@ -70,8 +70,8 @@ TEST(Published, AccuraciesAsRecordsGiveThePublishedNai) {
 // The text of an SVG that gnuplot puts into cells and at axes, in its order.
 std::vector<std::string> texts_of(const std::string& svg) {
   std::vector<std::string> texts;
-  for (size_t at = svg.find("<tspan"); at != std::string::npos; at = svg.find("<tspan", at + 1)) {
-    const size_t start = svg.find('>', at) + 1;
+  for (size_t at = svg.find("<text>"); at != std::string::npos; at = svg.find("<text>", at + 1)) {
+    const size_t start = at + 6;
     texts.push_back(svg.substr(start, svg.find('<', start) - start));
   }
   return texts;
