@@ -54,7 +54,7 @@ double left_margin(const Figure& figure) {
 // Room for the numbers or names of the x axes.
 double names_height(const Figure& figure, bool is_rotated) {
   return largest(figure, [&](const Panel& panel) {
-    return is_rotated ? widest(x_names(panel)) * kRotated + 11.0 : kLineHeight + 4.0;
+    return is_rotated ? widest(x_names(panel)) * kRotated + 11.0 : kLineHeight + 6.0;
   });
 }
 
