@@ -9,9 +9,10 @@ reference=results/reference/vision8.csv
 
 rm -rf "$results"  # stored records would be taken instead of computing
 build/isomerge run "$experiment" --results "$results" </dev/null
-build/isomerge report "$experiment" --results "$results" --out "$results" </dev/null
+build/isomerge report "$experiment" --results "$results" --out "$results" \
+  --format md,csv,html </dev/null
 echo
 echo "Difference to the committed table ($reference):"
 build/isomerge report "$experiment" --results "$results" --against "$reference" </dev/null
 echo
-echo "Records, table and CSV of this run: $results/"
+echo "Records, table, CSV and a page (vision8.html) of this run: $results/"

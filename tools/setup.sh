@@ -27,6 +27,8 @@ libgtest-dev          -
 libxxhash-dev         -
 libopenblas0-pthread  -
 libbenchmark-dev      -
+gnuplot-nox           5.4
+fonts-liberation      -
 '
 wheels=(torch==2.13.0 numpy==2.4.6)  # numpy: torch warns at every start without it
 

@@ -46,6 +46,6 @@ int run_program(const std::vector<std::string>& words);
 
 // "isomerge 0.1.0", the libraries it runs with.
 std::string version_text();
-std::string program_version();  // "0.1.0"
+std::string program_version();  // "0.1.0 (0123456789)": with the commit, where it is known
 
 }  // namespace isomerge

@@ -68,10 +68,13 @@ const std::vector<Command>& commands() {
   return all;
 }
 
-std::string program_version() { return ISOMERGE_VERSION; }
+std::string program_version() {
+  const std::string commit = ISOMERGE_COMMIT;
+  return commit.empty() ? ISOMERGE_VERSION : fmt::format("{} ({})", ISOMERGE_VERSION, commit);
+}
 
 std::string version_text() {
-  return fmt::format("isomerge {}\nLibTorch {}{}\nfmt {}.{}.{}\n", ISOMERGE_VERSION,
+  return fmt::format("isomerge {}\nLibTorch {}{}\nfmt {}.{}.{}\n", program_version(),
                      ISOMERGE_LIBTORCH_VERSION, at::hasCUDA() ? " (CUDA)" : " (CPU)",
                      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100);
 }

@@ -15,7 +15,7 @@ namespace isomerge {
 namespace {
 
 const std::vector<std::string> kKeys = {"title",   "suite",   "tasks",  "methods", "precision",
-                                        "exclude", "average", "select", "report"};
+                                        "exclude", "average", "select", "report",  "figures"};
 const std::vector<std::string> kSplits = {"val", "test"};
 
 Select read_select(ObjectReader& experiment, Problems& problems) {
@@ -110,6 +110,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
     out.rows = read_rows(*methods, task_sets, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
   }
+  out.figures = read_figures(reader.find("figures"), out.rows, path, problems);
   reader.finish();
   check_settings(others, variables, path, problems);
   problems.throw_if_any();
@@ -125,6 +126,10 @@ Options Candidate::options_on(const std::string& task) const {
 
 Row fine_tuned_row(const std::vector<std::string>& task_set) {
   return {"fine_tuned", require_method_info("fine_tuned").revision, task_set, {{}}, 1};
+}
+
+Row zero_shot_row(const std::vector<std::string>& task_set) {
+  return {"zero_shot", require_method_info("zero_shot").revision, task_set, {{}}, 1};
 }
 
 }  // namespace isomerge

@@ -1,8 +1,8 @@
 // config/experiment.h -- one table: which methods with which options over which tasks of a suite.
 //
 // A file holds "title", "suite", "methods", and if need be "tasks", "precision", "exclude",
-// "average", "select", "report": the members of Experiment. Any option, "alpha" and "tasks" take a
-// value, a list, or a range "0.1:1.0:0.1"; axes multiply.
+// "average", "select", "report", "figures": the members of Experiment. Any option, "alpha" and
+// "tasks" take a value, a list, or a range "0.1:1.0:0.1"; axes multiply.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "config/figure_entry.h"
 #include "config/options.h"
 #include "config/recipe.h"
 #include "config/suite.h"
@@ -63,6 +64,7 @@ struct Experiment {
   Select select;
   std::string report_split = "test";
   std::optional<std::string> published;  // "<absolute path>#<key>"
+  std::vector<FigureEntry> figures;
 };
 
 // Throws one Error(kInput) with every problem of the file and of its suite. `set` holds overrides
@@ -73,5 +75,8 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
 
 // The row that every normalised accuracy divides by, whether or not the experiment shows it.
 Row fine_tuned_row(const std::vector<std::string>& task_set);
+
+// The row from which improvements count, likewise.
+Row zero_shot_row(const std::vector<std::string>& task_set);
 
 }  // namespace isomerge

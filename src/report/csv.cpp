@@ -17,12 +17,6 @@ std::string quoted(const std::string& field) {
   return out + "\"";
 }
 
-std::string csv_line(const std::vector<std::string>& fields) {
-  std::vector<std::string> parts;
-  for (const std::string& field : fields) parts.push_back(quoted(field));
-  return join(parts, ",") + "\n";
-}
-
 std::string optional_text(const std::optional<double>& value) {
   return value ? number_text(*value) : "";
 }
@@ -42,24 +36,33 @@ bool has_chosen(const Table& table) {
 
 }  // namespace
 
+std::string csv_line(const std::vector<std::string>& fields) {
+  std::vector<std::string> parts;
+  for (const std::string& field : fields) parts.push_back(quoted(field));
+  return join(parts, ",") + "\n";
+}
+
 std::string csv_text(const Table& table) {
   std::string text = csv_line({"method", "title", "tasks", "configuration", "alpha",
-                               "alpha_at_edge", "accuracy", "low", "high", "normalised", "note"});
+                               "alpha_at_edge", "accuracy", "low", "high", "normalised", "nai",
+                               "to_best", "to_best_low", "to_best_high", "note"});
   for (const TableRow& row : table.rows) {
-    text +=
-        csv_line({row.method, row.title, task_set_text(row), row.chosen, optional_text(row.alpha),
-                  row.alpha_at_edge ? "true" : "false", optional_text(row.accuracy),
-                  row.interval ? number_text(row.interval->low) : "",
-                  row.interval ? number_text(row.interval->high) : "",
-                  optional_text(row.normalised), row.note});
+    text += csv_line(
+        {row.method, row.title, task_set_text(row), row.chosen, optional_text(row.alpha),
+         row.alpha_at_edge ? "true" : "false", optional_text(row.accuracy),
+         row.interval ? number_text(row.interval->low) : "",
+         row.interval ? number_text(row.interval->high) : "", optional_text(row.normalised),
+         optional_text(row.nai), row.to_best ? number_text(row.to_best->value) : "",
+         row.to_best ? number_text(row.to_best->interval.low) : "",
+         row.to_best ? number_text(row.to_best->interval.high) : "", row.note});
   }
   return text;
 }
 
 std::string csv_tasks_text(const Table& table) {
-  std::vector<std::string> heading = {"method",  "title",      "tasks",    "task",
-                                      "correct", "total",      "accuracy", "low",
-                                      "high",    "normalised", "note"};
+  std::vector<std::string> heading = {"method", "title",    "tasks", "task", "correct",
+                                      "total",  "accuracy", "low",   "high", "normalised",
+                                      "nai",    "note",     "record"};
   const bool is_chosen = has_chosen(table);
   if (is_chosen) heading.push_back("chosen");
   std::string text = csv_line(heading);
@@ -74,7 +77,8 @@ std::string csv_tasks_text(const Table& table) {
       }
       std::vector<std::string> fields = {row.method, row.title, task_set_text(row), cell.task};
       fields.insert(fields.end(), numbers.begin(), numbers.end());
-      fields.insert(fields.end(), {optional_text(cell.normalised), cell.note});
+      fields.insert(fields.end(),
+                    {optional_text(cell.normalised), optional_text(cell.nai), cell.note, cell.key});
       if (is_chosen) fields.push_back(cell.chosen);
       text += csv_line(fields);
     }

@@ -9,8 +9,12 @@
 
 namespace isomerge {
 
-// One line per row: method, title, configuration, tasks, alpha, alpha_at_edge, accuracy, low, high,
-// normalised, note. Empty fields where nothing is known.
+// One line, its fields quoted where need be.
+std::string csv_line(const std::vector<std::string>& fields);
+
+// One line per row: method, title, tasks, configuration, alpha, alpha_at_edge, accuracy, low, high,
+// normalised, nai, to_best (difference to the best row, with its interval to_best_low,
+// to_best_high), note. Empty fields where nothing is known.
 std::string csv_text(const Table& table);
 
 // Long form, one line per row and task: method, title, tasks, task, correct, total, accuracy, low,

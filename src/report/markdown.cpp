@@ -1,19 +1,16 @@
 #include "report/markdown.h"
 
 #include <algorithm>
-#include <set>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/text.h"
+#include "report/cells.h"
 
 namespace isomerge {
 namespace {
 
 using Lines = std::vector<std::vector<std::string>>;  // the first is the heading
-
-std::string percent(double value) { return fmt::format("{:.2f}", 100.0 * value); }
 
 // Characters as a terminal shows them, near enough: UTF-8 continuation bytes take no room.
 size_t width(const std::string& text) {
@@ -56,40 +53,24 @@ std::string pipe_table(const Lines& lines) {
   return text;
 }
 
-// What the "Tasks" column says: how many, or which where sets of one size differ. Empty for a table
-// with a single set, which needs no such column.
-std::vector<std::string> task_set_texts(const Table& table) {
-  std::set<std::vector<std::string>> sets;
-  std::set<size_t> sizes;
-  std::vector<std::vector<std::string>> per_row;
-  for (const TableRow& row : table.rows) {
-    per_row.emplace_back();
-    for (const TaskCell& cell : row.cells) per_row.back().push_back(cell.task);
-    sets.insert(per_row.back());
-    sizes.insert(per_row.back().size());
-  }
+// What the "Tasks" column says. Empty for a table with a single set, which needs no such column.
+std::vector<std::string> tasks_column(const Table& table) {
+  const std::vector<std::vector<std::string>> sets = task_sets(table);
   std::vector<std::string> texts;
   if (sets.size() < 2) return texts;
-  for (const auto& tasks : per_row) {
-    texts.push_back(sizes.size() == sets.size() ? std::to_string(tasks.size()) : join(tasks, ", "));
+  const std::vector<std::string> of_sets = task_set_texts(sets);
+  for (const TableRow& row : table.rows) {
+    const auto at = std::find(sets.begin(), sets.end(), task_set(row)) - sets.begin();
+    texts.push_back(of_sets[static_cast<size_t>(at)]);
   }
   return texts;
 }
 
 std::string mean_text(const TableRow& row) {
   if (!row.accuracy) return row.note;
-  if (!row.normalised) return percent(*row.accuracy);
-  return fmt::format("{} ({})", percent(*row.accuracy), percent(*row.normalised));
-}
-
-std::string interval_text(const TableRow& row) {
-  if (!row.interval) return "";
-  return fmt::format("[{}, {}]", percent(row.interval->low), percent(row.interval->high));
-}
-
-std::string alpha_text(const TableRow& row) {
-  if (!row.alpha) return "";
-  return number_text(*row.alpha) + (row.alpha_at_edge ? " (edge)" : "");
+  const std::string mark = row.is_tied() ? "† " : "";
+  if (!row.normalised) return mark + percent(*row.accuracy);
+  return fmt::format("{}{} ({})", mark, percent(*row.accuracy), percent(*row.normalised));
 }
 
 Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) {
@@ -101,7 +82,8 @@ Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) 
   if (!task_sets.empty()) lines[0].insert(lines[0].begin() + 1, "Tasks");
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const TableRow& row = table.rows[i];
-    lines.push_back({escaped(row.title), mean_text(row), interval_text(row), alpha_text(row)});
+    lines.push_back({escaped(row.title), mean_text(row),
+                     row.interval ? interval_text(*row.interval) : "", alpha_text(row)});
     if (selected) lines.back().push_back(row.selected);
     if (!task_sets.empty()) lines.back().insert(lines.back().begin() + 1, task_sets[i]);
   }
@@ -130,13 +112,12 @@ Lines task_lines(const Table& table, const std::vector<std::string>& task_sets) 
 }  // namespace
 
 std::string markdown_text(const Table& table) {
-  const std::vector<std::string> task_sets = task_set_texts(table);
-  const std::string split = table.split == "val" ? "validation" : table.split;
+  const std::vector<std::string> task_sets = tasks_column(table);
   std::string text = fmt::format("## {}\n\n", table.title);
   text += fmt::format(
       "Mean accuracy over tasks in percent, {} split; in parentheses normalised by the fine-tuned "
       "models.\n\n",
-      split);
+      split_text(table.split));
   text += pipe_table(mean_lines(table, task_sets));
   text += "\nAccuracy per task in percent:\n\n";
   text += pipe_table(task_lines(table, task_sets));

@@ -1,7 +1,6 @@
 #include "report/table.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -10,72 +9,16 @@
 #include "config/configuration.h"
 #include "config/mask_rows.h"
 #include "config/method_info.h"
-#include "metric/selection.h"
 #include "report/labels.h"
-#include "store/lambda_search.h"
-#include "store/scores.h"
+#include "report/ranking.h"
 
 namespace isomerge {
 namespace {
-
-// The records of an experiment, each read once.
-class Records {
- public:
-  Records(const Experiment& experiment, const Plan& plan, const ResultStore& store)
-      : experiment_(experiment), plan_(plan), store_(store) {}
-
-  const FoundRecord& find(const Row& row, const Candidate& candidate, const std::string& task,
-                          const std::string& split) {
-    if (!is_planned(row, task)) return none_;
-    const std::string key = run_key(define_run(experiment_, row, candidate, task, split, plan_));
-    const auto found = records_.find(key);
-    if (found != records_.end()) return found->second;
-    return records_.emplace(key, store_.find(key)).first->second;
-  }
-
-  std::vector<FoundRecord> find_all(const Row& row, const Candidate& candidate,
-                                    const std::string& split) {
-    std::vector<FoundRecord> all;
-    for (const std::string& task : row.task_set) all.push_back(find(row, candidate, task, split));
-    return all;
-  }
-
- private:
-  // Tasks that were added to the experiment after it ran have no hashes: missing, not an error.
-  bool is_planned(const Row& row, const std::string& task) const {
-    const auto known = [&](const std::string& name) { return plan_.tasks.count(name) != 0; };
-    if (!require_method_info(row.method).merges) return known(task);
-    return known(task) && std::all_of(row.task_set.begin(), row.task_set.end(), known);
-  }
-
-  const Experiment& experiment_;
-  const Plan& plan_;
-  const ResultStore& store_;
-  std::map<std::string, FoundRecord> records_;
-  const FoundRecord none_;
-};
 
 // Notes under the table, each once, in the order they come up.
 void add_footnote(Table& table, const std::string& text) {
   const auto& notes = table.footnotes;
   if (std::find(notes.begin(), notes.end(), text) == notes.end()) table.footnotes.push_back(text);
-}
-
-// Which candidate the validation records choose. A single one needs none of them.
-Choice choose(const Experiment& experiment, const Row& row, Records& records) {
-  if (row.candidates.size() == 1) {
-    Choice only;
-    only.index = 0;
-    return only;
-  }
-  const Row reference = fine_tuned_row(row.task_set);
-  const std::string& split = experiment.select.split;
-  const auto fine_tuned = records.find_all(reference, reference.candidates.front(), split);
-  std::vector<CandidateScore> scores;
-  for (const Candidate& candidate : row.candidates) {
-    scores.push_back(candidate_score(records.find_all(row, candidate, split), fine_tuned));
-  }
-  return choose_candidate(scores, row.line_length, experiment.select.patience);
 }
 
 // What a search over masks came to, in words: the row's note if it has no lambdas, else "".
@@ -89,14 +32,10 @@ std::string open_masks(const LambdaSearch& search) {
 
 // The row with its lambdas (config/mask_rows.h). Nothing, with a note in `row`, if the records do
 // not tell them all.
-std::optional<Row> find_complete_row(const Experiment& experiment, const Row& from,
-                                     Records& records, TableRow& row, Table& table) {
+std::optional<Row> find_complete_row(const Row& from, ExperimentRecords& records, TableRow& row,
+                                     Table& table) {
   if (!needs_lambdas(from)) return from;
-  const Row trials = mask_trials(from);
-  const LambdaSearch search =
-      search_lambdas(from.task_set, lambda_grid(), [&](size_t index, const std::string& task) {
-        return records.find(trials, trials.candidates[index], task, experiment.select.split);
-      });
+  const LambdaSearch search = records.find_lambdas(from);
   if (search.failed > 0) {
     add_footnote(table, fmt::format("{}: {} of {} masks failed on validation.", row.title,
                                     search.failed, search.trials));
@@ -125,17 +64,42 @@ std::string open_cells(const std::vector<TaskCell>& cells) {
   return join(parts, ", ");
 }
 
-void fill_cell(const FoundRecord& record, const FoundRecord& reference, const TableRow& row,
-               TaskCell& cell, Table& table) {
+// The accuracy of a row without a merge on one of its tasks, on the split of the table.
+std::optional<Accuracy> find_reference(const Row& row, const Table& table,
+                                       ExperimentRecords& records) {
+  return find_accuracy(
+      records.find(row, row.candidates.front(), row.task_set.front(), table.split));
+}
+
+void fill_cell(const Row& from, const Candidate& candidate, const TableRow& row,
+               ExperimentRecords& records, TaskCell& cell, Table& table) {
+  const FoundRecord& record = records.find(from, candidate, cell.task, table.split);
   cell.accuracy = find_accuracy(record);
   if (!record) {
     cell.note = "missing";
-  } else if (!cell.accuracy) {
+    return;
+  }
+  cell.key = records.key(from, candidate, cell.task, table.split).value();
+  if (!cell.accuracy) {
     cell.note = "failed";
     add_footnote(table, fmt::format("{}, {}: failed: {}", row.title, cell.task, record->message));
+    return;
   }
-  const std::optional<Accuracy> single = find_accuracy(reference);
-  if (cell.accuracy && single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
+  const auto single = find_reference(fine_tuned_row({cell.task}), table, records);
+  const auto base = find_reference(zero_shot_row({cell.task}), table, records);
+  if (single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
+  if (single && base) cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);
+}
+
+// Nothing if one of the tasks has none.
+std::optional<double> mean_of(const std::vector<TaskCell>& cells,
+                              std::optional<double> TaskCell::*value) {
+  double sum = 0.0;
+  for (const TaskCell& cell : cells) {
+    if (!(cell.*value)) return {};
+    sum += *(cell.*value);
+  }
+  return sum / static_cast<double>(cells.size());
 }
 
 // The numbers over all tasks, once every cell is known.
@@ -143,18 +107,12 @@ void summarise(TableRow& row, Table& table) {
   row.note = open_cells(row.cells);
   if (!row.note.empty()) return;
   std::vector<Accuracy> accuracies;
-  double normalised = 0.0;
-  bool all_normalised = true;
-  for (const TaskCell& cell : row.cells) {
-    accuracies.push_back(*cell.accuracy);
-    all_normalised = all_normalised && cell.normalised.has_value();
-    normalised += cell.normalised.value_or(0.0);
-  }
+  for (const TaskCell& cell : row.cells) accuracies.push_back(*cell.accuracy);
   row.accuracy = mean_accuracy(accuracies);
   row.interval = mean_interval(accuracies);
-  if (all_normalised) {
-    row.normalised = normalised / static_cast<double>(row.cells.size());
-  } else {
+  row.normalised = mean_of(row.cells, &TaskCell::normalised);
+  row.nai = mean_of(row.cells, &TaskCell::nai);
+  if (!row.normalised) {
     add_footnote(table,
                  "No normalised accuracy where the fine-tuned model of a task has no result.");
   }
@@ -178,6 +136,7 @@ const Candidate* apply_choice(const Choice& choice, const Row& from, TableRow& r
   }
   const Candidate& chosen = from.candidates[*choice.index];
   row.chosen = configuration_text({from.method, shown_options(from, chosen), chosen.alpha});
+  row.candidate = choice.index;
   row.alpha = chosen.alpha;
   row.alpha_at_edge = choice.at_edge;
   row.selected = selected_text(from, chosen);
@@ -188,25 +147,21 @@ const Candidate* apply_choice(const Choice& choice, const Row& from, TableRow& r
   return &chosen;
 }
 
-TableRow make_row(const Experiment& experiment, const Row& from, const std::string& title,
-                  Records& records, Table& table) {
+TableRow make_row(const Row& from, const std::string& title, ExperimentRecords& records,
+                  Table& table) {
   TableRow row;
   row.method = from.method;
   row.title = title;
-  for (const std::string& task : from.task_set) row.cells.push_back({task, {}, {}, ""});
-  const std::optional<Row> complete = find_complete_row(experiment, from, records, row, table);
-  const Candidate* chosen =
-      complete ? apply_choice(choose(experiment, *complete, records), *complete, row, table)
-               : nullptr;
-  const Row reference = fine_tuned_row(from.task_set);
+  for (const std::string& task : from.task_set) row.cells.push_back({task});
+  row.source = find_complete_row(from, records, row, table);
+  const Choice choice = row.source ? records.choose(*row.source) : Choice{};
+  const Candidate* chosen = row.source ? apply_choice(choice, *row.source, row, table) : nullptr;
   for (TaskCell& cell : row.cells) {
     if (chosen == nullptr) {
       cell.note = row.note.substr(0, row.note.find(':'));
-      continue;
+    } else {
+      fill_cell(*row.source, *chosen, row, records, cell, table);
     }
-    fill_cell(records.find(*complete, *chosen, cell.task, table.split),
-              records.find(reference, reference.candidates.front(), cell.task, table.split), row,
-              cell, table);
   }
   if (chosen != nullptr) summarise(row, table);
   return row;
@@ -214,7 +169,8 @@ TableRow make_row(const Experiment& experiment, const Row& from, const std::stri
 
 }  // namespace
 
-Table build_table(const Experiment& experiment, const Plan& plan, const ResultStore& store) {
+Table build_table(ExperimentRecords& records) {
+  const Experiment& experiment = records.experiment();
   Table table;
   table.title = experiment.title;
   table.split = experiment.report_split;
@@ -223,11 +179,11 @@ Table build_table(const Experiment& experiment, const Plan& plan, const ResultSt
   for (const Task& task : experiment.suite.tasks) {
     if (used.count(task.name) != 0) table.tasks.push_back({task.name, task.title});
   }
-  Records records(experiment, plan, store);
   const std::vector<std::string> titles = row_titles(experiment.rows);
   for (size_t i = 0; i < experiment.rows.size(); ++i) {
-    table.rows.push_back(make_row(experiment, experiment.rows[i], titles[i], records, table));
+    table.rows.push_back(make_row(experiment.rows[i], titles[i], records, table));
   }
+  rank_rows(table, records);
   return table;
 }
 

@@ -9,19 +9,24 @@
 
 #include "config/experiment.h"
 #include "metric/accuracy.h"
-#include "store/plan.h"
-#include "store/result_store.h"
+#include "metric/paired.h"
+#include "report/records.h"
 
 namespace isomerge {
 
 // One row on one task, on the split of the report.
 struct TaskCell {
   std::string task;
-  std::optional<Accuracy> accuracy;  // nothing: see `note`
-  std::optional<double> normalised;  // over the fine-tuned accuracy of the same split
-  std::string note;                  // "", "failed", "missing"
+  std::optional<Accuracy> accuracy = {};  // nothing: see `note`
+  std::optional<double> normalised = {};  // over the fine-tuned accuracy of the same split
+  std::optional<double> nai = {};  // normalised accuracy improvement; needs zero_shot's record too
+  std::string note = {};           // "", "failed", "missing"
   std::string chosen = {};  // "lambda=0.2": an option chosen on validation for this task alone
+  std::string key = {};     // of the record; empty where there is none
 };
+
+// Among the rows of the same task set that hold one merged model.
+enum class Rank { kNone, kBest, kSecond };
 
 struct TableRow {
   std::string method;  // "iso_cts"
@@ -32,8 +37,16 @@ struct TableRow {
   std::string selected;         // "common_fraction=0.8": options chosen on validation besides alpha
   std::vector<TaskCell> cells;  // the row's task set
   std::optional<double> accuracy, normalised;  // means over the task set; nothing if a cell is open
+  std::optional<double> nai;                   // likewise
   std::optional<Interval> interval;            // 95 %, of `accuracy`
   std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
+  Rank rank = Rank::kNone;
+  std::optional<Difference> to_best;  // of `accuracy`, to the best row; not of the best itself
+  // The row of the experiment with its lambdas, and which of its candidates is `chosen`.
+  std::optional<Row> source;
+  std::optional<size_t> candidate;
+
+  bool is_tied() const { return to_best && !to_best->is_significant(); }
 };
 
 struct TableColumn {
@@ -50,6 +63,6 @@ struct Table {
 };
 
 // Pure in the records: same records, same table. Reads no checkpoint and no dataset.
-Table build_table(const Experiment& experiment, const Plan& plan, const ResultStore& store);
+Table build_table(ExperimentRecords& records);
 
 }  // namespace isomerge

@@ -18,9 +18,30 @@ Json cell_json(const TaskCell& cell) {
     json["accuracy"] = cell.accuracy->value();
   }
   json["normalised"] = number_or_null(cell.normalised);
+  json["nai"] = number_or_null(cell.nai);
   json["note"] = cell.note;
+  json["record"] = cell.key;
   if (!cell.chosen.empty()) json["chosen"] = cell.chosen;
   return json;
+}
+
+const char* rank_text(Rank rank) {
+  switch (rank) {
+    case Rank::kBest:
+      return "best";
+    case Rank::kSecond:
+      return "second";
+    case Rank::kNone:
+      break;
+  }
+  return "";
+}
+
+Json difference_json(const std::optional<Difference>& difference) {
+  if (!difference) return Json();
+  return {{"value", difference->value},
+          {"interval", {difference->interval.low, difference->interval.high}},
+          {"significant", difference->is_significant()}};
 }
 
 Json row_json(const TableRow& row) {
@@ -32,6 +53,9 @@ Json row_json(const TableRow& row) {
                {"accuracy", number_or_null(row.accuracy)},
                {"interval", row.interval ? Json({row.interval->low, row.interval->high}) : Json()},
                {"normalised", number_or_null(row.normalised)},
+               {"nai", number_or_null(row.nai)},
+               {"rank", rank_text(row.rank)},
+               {"to_best", difference_json(row.to_best)},
                {"note", row.note},
                {"tasks", Json::array()}};
   for (const TaskCell& cell : row.cells) json["tasks"].push_back(cell_json(cell));

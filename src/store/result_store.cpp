@@ -13,9 +13,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 namespace isomerge {
 namespace {
+
+constexpr const char* kLogName = "log.jsonl";
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -58,7 +61,7 @@ void ResultStore::log(const std::string& key, double seconds,
                                        {"program", program_version}};
   const std::string text = line.dump() + "\n";
   require_writable_folder(folder_);
-  const std::filesystem::path path = folder_ / "log.jsonl";
+  const std::filesystem::path path = folder_ / kLogName;
   // One write of one line to a file opened for appending: lines of several processes stay whole.
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   const ssize_t put = descriptor < 0 ? -1 : ::write(descriptor, text.data(), text.size());
@@ -68,6 +71,23 @@ void ResultStore::log(const std::string& key, double seconds,
     throw machine_error(
         fmt::format("{}: appending failed: {}", path.string(), std::strerror(error)));
   }
+}
+
+std::map<std::string, LogEntry> ResultStore::read_log() const {
+  std::map<std::string, LogEntry> entries;
+  const std::filesystem::path path = folder_ / kLogName;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return entries;
+  for (const std::string& line : split(read_text_file(path), '\n')) {
+    const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    try {
+      entries[json.at("key")] = {json.at("seconds"), json.at("host"), json.at("when"),
+                                 json.at("program")};
+    } catch (const nlohmann::json::exception&) {
+      continue;
+    }
+  }
+  return entries;
 }
 
 }  // namespace isomerge

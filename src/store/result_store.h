@@ -3,12 +3,21 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 
 #include "store/record.h"
 
 namespace isomerge {
+
+// How a record was come by: what may differ between two runs of the same record.
+struct LogEntry {
+  double seconds = 0.0;
+  std::string host;
+  std::string when;     // UTC, "2026-01-31T12:00:00Z"
+  std::string program;  // version
+};
 
 class ResultStore {
  public:
@@ -26,9 +35,12 @@ class ResultStore {
   // Replaces a record of the same key.
   void put(const Record& record) const;
 
-  // Appends a line to folder/log.jsonl: what may differ between two runs of the same record
-  // (seconds, host, time, program version).
+  // Appends a line to folder/log.jsonl: a LogEntry with the host's name and the time of now.
   void log(const std::string& key, double seconds, const std::string& program_version) const;
+
+  // The last entry of every key. Without a log: empty. Lines that are no entries, which a killed
+  // process may leave, are passed over: the log explains records, nothing is computed from it.
+  std::map<std::string, LogEntry> read_log() const;
 
  private:
   std::filesystem::path folder_;

@@ -25,7 +25,11 @@ class ExampleTable {
   const Plan& plan() const { return plan_; }
   Plan& plan() { return plan_; }
   ResultStore store() const { return ResultStore(folder_ / "results"); }
-  Table table() const { return build_table(experiment_, plan_, store()); }
+  Table table() const {
+    const ResultStore from = store();
+    ExperimentRecords records(experiment_, plan_, from);
+    return build_table(records);
+  }
 
   // A row with one candidate per alpha (none: a trivial row), over both tasks.
   const Row& add_row(const std::string& method, const std::vector<double>& alphas,

@@ -1,3 +1,5 @@
+#include <regex>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -62,8 +64,8 @@ TEST(Markdown, AlignsTitlesBeyondAsciiAndEscapesPipes) {
 TEST(Markdown, CountsTasksWhereSetsDiffer) {
   Table table;
   table.tasks = {{"a", "A"}, {"b", "B"}};
-  table.rows = {row("x", "X", {{"a", Accuracy{1, 2}, {}, ""}}),
-                row("x", "X", {{"a", Accuracy{1, 2}, {}, ""}, {"b", {}, {}, "failed"}})};
+  table.rows = {row("x", "X", {{"a", Accuracy{1, 2}}}),
+                row("x", "X", {{"a", Accuracy{1, 2}}, {"b", {}, {}, {}, "failed"}})};
   std::string text = markdown_text(table);
   EXPECT_NE(text.find("| Method | Tasks | Accuracy"), std::string::npos) << text;
   EXPECT_NE(text.find("| X      |     2 | 50.00 | failed |"), std::string::npos) << text;
@@ -88,25 +90,27 @@ TEST(Markdown, PutsNotesWhereNumbersAreMissing) {
 TEST(Csv, IsThisText) {
   EXPECT_EQ(
       csv_text(example_table()),
-      R"text(method,title,tasks,configuration,alpha,alpha_at_edge,accuracy,low,high,normalised,note
-zero_shot,Zero-shot,digits fashion,zero_shot,,false,0.35,0.19943061697311643,0.5588658986384336,0.4,
-fine_tuned,Fine-tuned,digits fashion,fine_tuned,,false,0.9,0.6920193824872033,0.9716589242728124,1,
-task_arithmetic,Task Arithmetic,digits fashion,task_arithmetic/alpha=0.3,0.3,true,0.55,0.355102871644559,0.7254448342790631,0.625,
-iso_c,Iso-C,digits fashion,iso_c/null=zero/alpha=1.2,1.2,false,0.8500000000000001,0.6329133048504432,0.9325898330415926,0.95,
+      R"text(method,title,tasks,configuration,alpha,alpha_at_edge,accuracy,low,high,normalised,nai,to_best,to_best_low,to_best_high,note
+zero_shot,Zero-shot,digits fashion,zero_shot,,false,0.35,0.19943061697311643,0.5588658986384336,0.4,0,,,,
+fine_tuned,Fine-tuned,digits fashion,fine_tuned,,false,0.9,0.6920193824872033,0.9716589242728124,1,1,,,,
+task_arithmetic,Task Arithmetic,digits fashion,task_arithmetic/alpha=0.3,0.3,true,0.55,0.355102871644559,0.7254448342790631,0.625,0.3928571428571428,-0.30000000000000004,-0.5,-0.1,
+iso_c,Iso-C,digits fashion,iso_c/null=zero/alpha=1.2,1.2,false,0.8500000000000001,0.6329133048504432,0.9325898330415926,0.95,0.9285714285714286,,,,
 )text");
 }
 
 TEST(Csv, OfTasksIsThisText) {
-  EXPECT_EQ(csv_tasks_text(example_table()),
-            R"text(method,title,tasks,task,correct,total,accuracy,low,high,normalised,note
-zero_shot,Zero-shot,digits fashion,digits,3,10,0.3,0.10779126740630099,0.6032218525388546,0.3,
-zero_shot,Zero-shot,digits fashion,fashion,4,10,0.4,0.16818032970623617,0.6873262302663417,0.5,
-fine_tuned,Fine-tuned,digits fashion,digits,10,10,1,0.7224672001371106,1,1,
-fine_tuned,Fine-tuned,digits fashion,fashion,8,10,0.8,0.4901624715366418,0.9433178485456247,1,
-task_arithmetic,Task Arithmetic,digits fashion,digits,5,10,0.5,0.236593090512564,0.763406909487436,0.5,
-task_arithmetic,Task Arithmetic,digits fashion,fashion,6,10,0.6,0.3126737697336583,0.8318196702937638,0.7499999999999999,
-iso_c,Iso-C,digits fashion,digits,9,10,0.9,0.5958499732047616,0.9821237869049271,0.9,
-iso_c,Iso-C,digits fashion,fashion,8,10,0.8,0.4901624715366418,0.9433178485456247,1,
+  const std::string text = csv_tasks_text(example_table());
+  EXPECT_EQ(
+      std::regex_replace(text, std::regex(",[0-9a-f]{32}\n"), ",KEY\n"),
+      R"text(method,title,tasks,task,correct,total,accuracy,low,high,normalised,nai,note,record
+zero_shot,Zero-shot,digits fashion,digits,3,10,0.3,0.10779126740630099,0.6032218525388546,0.3,0,,KEY
+zero_shot,Zero-shot,digits fashion,fashion,4,10,0.4,0.16818032970623617,0.6873262302663417,0.5,0,,KEY
+fine_tuned,Fine-tuned,digits fashion,digits,10,10,1,0.7224672001371106,1,1,1,,KEY
+fine_tuned,Fine-tuned,digits fashion,fashion,8,10,0.8,0.4901624715366418,0.9433178485456247,1,1,,KEY
+task_arithmetic,Task Arithmetic,digits fashion,digits,5,10,0.5,0.236593090512564,0.763406909487436,0.5,0.28571428571428575,,KEY
+task_arithmetic,Task Arithmetic,digits fashion,fashion,6,10,0.6,0.3126737697336583,0.8318196702937638,0.7499999999999999,0.4999999999999999,,KEY
+iso_c,Iso-C,digits fashion,digits,9,10,0.9,0.5958499732047616,0.9821237869049271,0.9,0.8571428571428573,,KEY
+iso_c,Iso-C,digits fashion,fashion,8,10,0.8,0.4901624715366418,0.9433178485456247,1,1,,KEY
 )text");
 }
 
@@ -141,6 +145,13 @@ TEST(Json, HoldsTheTable) {
   EXPECT_DOUBLE_EQ(iso["accuracy"], 0.85);
   EXPECT_EQ(iso["tasks"][1]["correct"], 8);
   EXPECT_EQ(iso["tasks"][1]["total"], 10);
+  EXPECT_EQ(iso["tasks"][1]["nai"], 1.0);
+  EXPECT_EQ(iso["tasks"][1]["record"].get<std::string>().size(), 32u);
+  EXPECT_EQ(iso["rank"], "best");
+  EXPECT_TRUE(iso["to_best"].is_null());
+  EXPECT_EQ(json["rows"][2]["rank"], "second");
+  EXPECT_EQ(json["rows"][2]["to_best"]["significant"], true);
+  EXPECT_EQ(json["rows"][2]["to_best"]["interval"].size(), 2u);
   EXPECT_TRUE(json["rows"][0]["alpha"].is_null());
   EXPECT_EQ(json["rows"][2]["alpha_at_edge"], true);
   EXPECT_EQ(json["footnotes"].size(), 1u);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -93,6 +94,23 @@ TEST(ResultStore, LogsOneLinePerCallWithWhatRecordsLeaveOut) {
   EXPECT_FALSE(line["host"].get<std::string>().empty());
   EXPECT_EQ(line["when"].get<std::string>().size(), std::string("2026-01-31T12:00:00Z").size());
   EXPECT_EQ(line.size(), 5u);
+}
+
+TEST(ResultStore, ReadsTheLastLogEntryOfEveryKey) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  EXPECT_TRUE(store.read_log().empty());
+  store.log("k1", 0.25, "v1");
+  store.log("k2", 2.0, "v1");
+  std::ofstream(folder / "log.jsonl", std::ios::app) << "{\"key\": \"k1\", \"sec\n[]\n\n";
+  store.log("k1", 0.5, "v2");
+  const auto log = store.read_log();
+  ASSERT_EQ(log.size(), 2u) << "half lines of a killed process are passed over";
+  EXPECT_EQ(log.at("k1").seconds, 0.5);
+  EXPECT_EQ(log.at("k1").program, "v2");
+  EXPECT_EQ(log.at("k2").seconds, 2.0);
+  EXPECT_FALSE(log.at("k2").host.empty());
+  EXPECT_EQ(log.at("k2").when.back(), 'Z');
 }
 
 TEST(ResultStore, LogLinesOfManyWritersStayWhole) {

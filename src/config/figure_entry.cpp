@@ -1,0 +1,172 @@
+#include "config/figure_entry.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "config/experiment.h"
+#include "config/method_info.h"
+#include "config/recipe.h"
+
+namespace isomerge {
+namespace {
+
+const std::vector<std::pair<FigureKind, std::string>> kKinds = {
+    {FigureKind::kSweep, "sweep"},
+    {FigureKind::kPerTask, "per_task"},
+    {FigureKind::kDistribution, "distribution"},
+    {FigureKind::kBars, "bars"},
+    {FigureKind::kScatter, "scatter"},
+    {FigureKind::kHeatMap, "heat_map"},
+    {FigureKind::kSpectrum, "spectrum"}};
+
+const std::vector<std::pair<Quantity, std::string>> kQuantities = {
+    {Quantity::kAccuracy, "accuracy"},
+    {Quantity::kNormalised, "normalised accuracy"},
+    {Quantity::kNai, "nai"}};
+
+const std::string kMean = "mean ";
+
+template <typename Value>
+const std::string& text_of(const std::vector<std::pair<Value, std::string>>& table, Value value) {
+  return std::find_if(table.begin(), table.end(),
+                      [&](const auto& row) { return row.first == value; })
+      ->second;
+}
+
+template <typename Value>
+Value value_of(const std::vector<std::pair<Value, std::string>>& table, const std::string& text) {
+  return std::find_if(table.begin(), table.end(),
+                      [&](const auto& row) { return row.second == text; })
+      ->first;
+}
+
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const auto& [kind, text] : kKinds) names.push_back(text);
+  return names;
+}
+
+// "accuracy" and its sisters, with "mean " before them.
+std::vector<std::string> quantity_names(const std::string& before) {
+  std::vector<std::string> names;
+  for (const auto& [quantity, text] : kQuantities) names.push_back(before + text);
+  return names;
+}
+
+void read_quantity(ObjectReader& reader, const std::string& fallback,
+                   const std::vector<std::string>& choices, FigureEntry& entry) {
+  const std::string text = reader.find_choice("y", fallback, choices);
+  entry.is_mean = text.starts_with(kMean);
+  entry.y = value_of(kQuantities, entry.is_mean ? text.substr(kMean.size()) : text);
+}
+
+void read_sweep(ObjectReader& reader, const std::vector<Row>& rows, FigureEntry& entry) {
+  std::vector<std::string> choices = quantity_names("");
+  for (const std::string& name : quantity_names(kMean)) choices.push_back(name);
+  read_quantity(reader, "mean normalised accuracy", choices, entry);
+  entry.split = reader.find_choice("split", "", {"val", "test"});
+  entry.has_task_lines = reader.find_choice("lines", "methods", {"methods", "tasks"}) == "tasks";
+  if (entry.has_task_lines && entry.is_mean) {
+    reader.problem(reader.find("lines")->line,
+                   "\"lines\": a line per task needs a \"y\" without \"mean\"");
+  }
+  entry.x = reader.require_string("x");
+  std::set<std::string> names = {"alpha", "tasks"};
+  for (const Row& row : rows) {
+    for (const OptionInfo& option : require_method_info(row.method).options) {
+      names.insert(option.name);
+    }
+  }
+  const std::vector<std::string> known(names.begin(), names.end());
+  if (!entry.x.empty() && names.count(entry.x) == 0) {
+    reader.problem(reader.find("x")->line,
+                   fmt::format("unknown axis \"{}\"{}; known: {}", entry.x,
+                               nearest_hint(entry.x, known), join(known, ", ")));
+  }
+}
+
+void read_methods(ObjectReader& reader, const std::vector<Row>& rows, FigureEntry& entry) {
+  entry.methods = reader.find_strings("methods");
+  std::vector<std::string> known;
+  for (const Row& row : rows) {
+    if (std::find(known.begin(), known.end(), row.method) == known.end()) {
+      known.push_back(row.method);
+    }
+  }
+  for (const std::string& name : entry.methods) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    reader.problem(reader.find("methods")->line,
+                   fmt::format("\"methods\": \"{}\" is not among those of this experiment{}; they "
+                               "are {}",
+                               name, nearest_hint(name, known), join(known, ", ")));
+  }
+}
+
+void require_values(ObjectReader& reader, Problems& problems, FigureEntry& entry) {
+  const std::string text = reader.require_string("values");
+  if (text.empty()) return;
+  entry.values =
+      resolve_path(text, reader.file(), reader.find("values")->line, Files::kMustExist, problems);
+}
+
+FigureEntry read_figure(const JsonValue& value, const std::vector<Row>& rows,
+                        const std::filesystem::path& file, Problems& problems) {
+  ObjectReader reader(value, "a figure", file, problems);
+  FigureEntry entry;
+  if (reader.require("figure") != nullptr) {
+    entry.kind = value_of(kKinds, reader.find_choice("figure", "per_task", kind_names()));
+  }
+  const std::string kind = figure_kind_text(entry.kind);
+  entry.name = reader.find_string("name", kind);
+  entry.title = reader.find_string("title", "");
+  if (!is_task_name(entry.name)) {
+    reader.problem(value.line, fmt::format("figure \"{}\": expected [a-z0-9_]+", entry.name));
+  }
+  if (entry.kind == FigureKind::kSweep) read_sweep(reader, rows, entry);
+  if (entry.kind == FigureKind::kBars) {
+    read_quantity(reader, "mean accuracy", quantity_names(kMean), entry);
+  }
+  if (entry.kind == FigureKind::kPerTask || entry.kind == FigureKind::kDistribution) {
+    read_quantity(reader, "accuracy", quantity_names(""), entry);
+  }
+  if (entry.kind == FigureKind::kScatter) {
+    read_quantity(reader, "nai", quantity_names(""), entry);
+    entry.x = reader.require_string("x");
+  }
+  const bool is_matrix = entry.kind == FigureKind::kHeatMap || entry.kind == FigureKind::kSpectrum;
+  if (is_matrix || entry.kind == FigureKind::kScatter) require_values(reader, problems, entry);
+  if (!is_matrix) read_methods(reader, rows, entry);
+  reader.finish();
+  return entry;
+}
+
+}  // namespace
+
+std::string figure_kind_text(FigureKind kind) { return text_of(kKinds, kind); }
+std::string quantity_text(Quantity quantity) { return text_of(kQuantities, quantity); }
+
+std::vector<FigureEntry> read_figures(const JsonValue* value, const std::vector<Row>& rows,
+                                      const std::filesystem::path& file, Problems& problems) {
+  std::vector<FigureEntry> entries;
+  if (value == nullptr) return entries;
+  if (!value->is(JsonValue::Kind::kList)) {
+    problems.add(file, value->line,
+                 fmt::format("\"figures\": expected a list, got {}", kind_text(*value)));
+  }
+  std::set<std::string> names;
+  for (const JsonValue& item : value->items) {
+    entries.push_back(read_figure(item, rows, file, problems));
+    if (!names.insert(entries.back().name).second) {
+      problems.add(
+          file, item.line,
+          fmt::format("two figures are called \"{}\"; give one a \"name\"", entries.back().name));
+    }
+  }
+  return entries;
+}
+
+}  // namespace isomerge

@@ -1,0 +1,68 @@
+#include "report/cells.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace isomerge {
+
+std::string percent(double value) { return fmt::format("{:.2f}", 100.0 * value); }
+
+std::string percent(const std::optional<double>& value) { return value ? percent(*value) : ""; }
+
+std::string interval_text(const Interval& interval) {
+  return fmt::format("[{}, {}]", percent(interval.low), percent(interval.high));
+}
+
+std::string alpha_text(const TableRow& row) {
+  if (!row.alpha) return "";
+  return number_text(*row.alpha) + (row.alpha_at_edge ? " (edge)" : "");
+}
+
+std::string split_text(const std::string& split) { return split == "val" ? "validation" : split; }
+
+std::vector<std::vector<std::string>> task_sets(const Table& table) {
+  std::vector<std::vector<std::string>> sets;
+  for (const TableRow& row : table.rows) {
+    const std::vector<std::string> set = task_set(row);
+    if (std::find(sets.begin(), sets.end(), set) == sets.end()) sets.push_back(set);
+  }
+  return sets;
+}
+
+std::vector<std::string> task_set_texts(const std::vector<std::vector<std::string>>& sets) {
+  std::set<size_t> sizes;
+  for (const auto& set : sets) sizes.insert(set.size());
+  std::vector<std::string> texts;
+  for (const auto& set : sets) {
+    texts.push_back(sizes.size() == sets.size() ? std::to_string(set.size()) : join(set, ", "));
+  }
+  return texts;
+}
+
+std::vector<std::string> task_set_titles(const std::vector<std::vector<std::string>>& sets) {
+  std::vector<std::string> titles = task_set_texts(sets);
+  for (std::string& title : titles) {
+    if (parse_number(title)) title += title == "1" ? " task" : " tasks";
+  }
+  return titles;
+}
+
+std::vector<std::string> task_set(const TableRow& row) {
+  std::vector<std::string> tasks;
+  for (const TaskCell& cell : row.cells) tasks.push_back(cell.task);
+  return tasks;
+}
+
+const std::string& task_title(const Table& table, const std::string& task) {
+  for (const TableColumn& column : table.tasks) {
+    if (column.task == task) return column.title;
+  }
+  throw Error(Fault::kInternal, fmt::format("the table has no task \"{}\"", task));
+}
+
+}  // namespace isomerge

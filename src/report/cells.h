@@ -1,0 +1,35 @@
+// report/cells.h -- what the cells of a table say, alike in Markdown, LaTeX and HTML.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "report/table.h"
+
+namespace isomerge {
+
+std::string percent(double value);                        // 0.90573 -> "90.57"
+std::string percent(const std::optional<double>& value);  // "" for nothing
+std::string interval_text(const Interval& interval);      // "[89.92, 91.20]", percent
+
+// "1.2", with " (edge)" where the grid ends; "" where there is none.
+std::string alpha_text(const TableRow& row);
+
+std::string split_text(const std::string& split);  // "validation", "test"
+
+// The different task sets of the rows, in the order they come up.
+std::vector<std::vector<std::string>> task_sets(const Table& table);
+
+// What each of them is told by: how many tasks, "8", or which where sets of one size differ.
+std::vector<std::string> task_set_texts(const std::vector<std::vector<std::string>>& sets);
+
+// The same where nothing around it says what the number is: "8 tasks".
+std::vector<std::string> task_set_titles(const std::vector<std::vector<std::string>>& sets);
+
+std::vector<std::string> task_set(const TableRow& row);
+
+// The title of a task's column.
+const std::string& task_title(const Table& table, const std::string& task);
+
+}  // namespace isomerge

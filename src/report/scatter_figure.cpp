@@ -1,0 +1,118 @@
+// Records over values that no record holds: scatter.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "metric/correlation.h"
+#include "report/cells.h"
+#include "report/figure_parts.h"
+#include "report/figures.h"
+#include "report/values.h"
+
+namespace isomerge {
+namespace {
+
+constexpr size_t kBlack = 6;  // of the palette: colours are for tasks
+
+// The value of a row on a task: the first line that fits.
+std::optional<double> find_value(const ValueTable& values, size_t column, const TableRow& row,
+                                 const std::string& task) {
+  const size_t method = values.require_column("method"), tasks = values.require_column("task");
+  const std::optional<size_t> count = values.find_column("tasks");
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string& name = values.text(i, method);
+    const bool fits = (name == row.method || name == row.title) && values.text(i, tasks) == task &&
+                      (!count || values.number(i, *count) == static_cast<double>(row.cells.size()));
+    if (fits) return values.number(i, column);
+  }
+  return {};
+}
+
+// "0.94 [0.72, 0.99]".
+std::string correlation_text(const std::vector<double>& x, const std::vector<double>& y,
+                             Correlation correlation) {
+  const std::optional<double> value = correlation(x, y);
+  if (!value) return "not defined";
+  const std::optional<Interval> interval = correlation_interval(x, y, correlation);
+  if (!interval) return fmt::format("{:.2f}", *value);
+  return fmt::format("{:.2f} [{:.2f}, {:.2f}]", *value, interval->low, interval->high);
+}
+
+// The points of one row, a series each: one marker shape per method, one colour per task.
+std::vector<Series> row_points(const FigureEntry& entry, const Table& table, const TableRow& row,
+                               size_t shape, const ValueTable& values) {
+  const size_t column = values.require_column(entry.x);
+  std::vector<Series> points;
+  for (size_t t = 0; t < table.tasks.size(); ++t) {
+    for (const TaskCell& cell : row.cells) {
+      if (cell.task != table.tasks[t].task) continue;
+      const auto x = find_value(values, column, row, cell.task), y = cell_value(cell, entry.y);
+      if (!x || !y) continue;
+      Look look = nth_look(t);
+      look.shape = shape;
+      const std::string label = fmt::format("{}, {}", table.tasks[t].title, row.title);
+      points.push_back({label, SeriesStyle::kPoints, look, {{*x, *y, label}}});
+    }
+  }
+  return points;
+}
+
+std::string correlation_of(const std::vector<Series>& points, Correlation correlation) {
+  std::vector<double> xs, ys;
+  for (const Series& series : points) {
+    xs.push_back(series.points.front().x);
+    ys.push_back(series.points.front().y);
+  }
+  return correlation_text(xs, ys, correlation);
+}
+
+// The tasks of which there is a point, below the methods.
+void add_task_legend(const Table& table, const Panel& panel, Figure& figure) {
+  for (size_t t = 0; t < table.tasks.size(); ++t) {
+    const auto is_of_task = [&](const Series& series) { return series.look.colour == t; };
+    if (std::none_of(panel.series.begin(), panel.series.end(), is_of_task)) continue;
+    Look look = nth_look(t);
+    look.shape = 0;
+    figure.legend.push_back({table.tasks[t].title, look, LegendEntry::Sample::kPoint, 1});
+  }
+}
+
+}  // namespace
+
+std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table) {
+  const ValueTable values(entry.values);
+  const auto rows = shown_rows(entry, table, Trivial::kHidden);
+  const std::vector<std::string> titles = distinct_titles(rows);
+  Figure figure = titled_figure(entry);
+  Panel panel;
+  panel.height = 150.0;
+  panel.x.title = entry.x;
+  panel.y.title = quantity_title(entry.y, false);
+  const bool has_sets = task_sets(table).size() > 1;
+  std::vector<std::string> correlations;
+  for (const TableRow* row : rows) {
+    const size_t shape = place_of(titles, row->title);
+    const std::vector<Series> points = row_points(entry, table, *row, shape, values);
+    if (points.empty()) continue;
+    panel.series.insert(panel.series.end(), points.begin(), points.end());
+    const std::string title =
+        has_sets ? fmt::format("{}, {} tasks", row->title, row->cells.size()) : row->title;
+    const std::string product_moment = correlation_of(points, pearson);
+    figure.legend.push_back({fmt::format("{}, r = {}", title, product_moment),
+                             {kBlack, shape},
+                             LegendEntry::Sample::kPoint});
+    correlations.push_back(fmt::format("{}: Pearson {}, Spearman {}", title, product_moment,
+                                       correlation_of(points, spearman)));
+  }
+  if (panel.series.empty()) return {};
+  add_task_legend(table, panel, figure);
+  figure.panels = {panel};
+  figure.caption = fmt::format(
+      "{} over {}, a point per task, {} split. Correlations with 95 % bootstrap intervals over the "
+      "tasks: {}.",
+      panel.y.title, entry.x, split_text(table.split), join(correlations, "; "));
+  return figure;
+}
+
+}  // namespace isomerge

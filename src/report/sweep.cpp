@@ -1,0 +1,174 @@
+#include "report/sweep.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "config/configuration.h"
+#include "report/cells.h"
+#include "report/figure_parts.h"
+#include "report/labels.h"
+
+namespace isomerge {
+namespace {
+
+// One candidate of a row, at a value of the axis.
+struct Place {
+  const Row* row = nullptr;
+  size_t candidate = 0;
+  std::optional<double> score;
+};
+
+// Rows that differ in the axis alone.
+struct Group {
+  Row row;  // the first of them, without the axis
+  std::map<double, std::vector<Place>> places;
+  std::vector<Place> without_axis;
+};
+
+std::optional<double> number_of(const OptionValue& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return {};
+}
+
+std::optional<double> axis_value(const std::string& axis, const Row& row,
+                                 const Candidate& candidate) {
+  if (axis == "alpha") return candidate.alpha;
+  if (axis == "tasks") return static_cast<double>(row.task_set.size());
+  const auto option = candidate.options.find(axis);
+  return option == candidate.options.end() ? std::nullopt : number_of(option->second);
+}
+
+// The row as it is apart from the axis: what its group has in common.
+Row without_axis(Row row, const std::string& axis) {
+  for (Candidate& candidate : row.candidates) {
+    candidate.options.erase(axis);
+    if (axis == "alpha") candidate.alpha.reset();
+  }
+  return row;
+}
+
+// Equal for rows of one group: settings of all candidates but the axis, and the task set.
+std::string group_key(const Row& row, const std::string& axis) {
+  std::string key = row.method;
+  std::string last;
+  for (const Candidate& candidate : without_axis(row, axis).candidates) {
+    const std::string text = configuration_text({row.method, candidate.options, candidate.alpha});
+    if (text != last) key += "\n" + text;
+    last = text;
+  }
+  if (axis == "tasks") return key;
+  for (const std::string& task : row.task_set) key += "\n" + task;
+  return key;
+}
+
+std::vector<Group> find_groups(const std::string& axis, const std::vector<const TableRow*>& rows,
+                               ExperimentRecords& records) {
+  std::vector<Group> groups;
+  std::map<std::string, size_t> known;
+  for (const TableRow* from : rows) {
+    if (!from->source) continue;  // its lambdas are not known yet
+    const Row& row = *from->source;
+    const auto [place, is_new] = known.emplace(group_key(row, axis), groups.size());
+    if (is_new) groups.push_back({without_axis(row, axis), {}, {}});
+    Group& group = groups[place->second];
+    const std::vector<CandidateScore> scores = records.scores(row);
+    for (size_t i = 0; i < row.candidates.size(); ++i) {
+      Place at{&row, i, {}};
+      if (scores[i].state == CandidateScore::State::kKnown) at.score = scores[i].value;
+      const std::optional<double> x = axis_value(axis, row, row.candidates[i]);
+      (x ? group.places[*x] : group.without_axis).push_back(at);
+    }
+  }
+  return groups;
+}
+
+// One candidate on the tasks of its row.
+SweepPoint measure(const Place& place, Quantity quantity, const std::string& split,
+                   ExperimentRecords& records) {
+  SweepPoint point;
+  point.score = place.score;
+  double sum = 0.0;
+  for (const std::string& task : place.row->task_set) {
+    const auto accuracy = [&](const Row& row, const Candidate& candidate) {
+      return find_accuracy(records.find(row, candidate, task, split));
+    };
+    const auto trivial = [&](const Row& row) { return accuracy(row, row.candidates.front()); };
+    TaskCell cell{task, accuracy(*place.row, place.row->candidates[place.candidate])};
+    const auto single = trivial(fine_tuned_row({task})), base = trivial(zero_shot_row({task}));
+    if (cell.accuracy && single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
+    if (cell.accuracy && single && base) {
+      cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);
+    }
+    const std::optional<double> value = cell_value(cell, quantity);
+    if (!value) continue;
+    point.by_task[task] = *value;
+    sum += *value;
+  }
+  if (point.by_task.size() == place.row->task_set.size()) {
+    point.mean = sum / static_cast<double>(point.by_task.size());
+  }
+  return point;
+}
+
+// The candidate with the highest score among those that are measured; nothing if none is.
+std::optional<SweepPoint> best_point(const std::vector<Place>& places, Quantity quantity,
+                                     const std::string& split, ExperimentRecords& records) {
+  std::optional<SweepPoint> best;
+  for (const Place& place : places) {
+    SweepPoint point = measure(place, quantity, split, records);
+    if (point.by_task.empty()) continue;
+    if (!best || point.score > best->score) best = std::move(point);  // nothing is below any score
+  }
+  return best;
+}
+
+void mark_chosen(SweepLine& line) {
+  SweepPoint* chosen = nullptr;
+  for (SweepPoint& point : line.points) {
+    if (point.score && (chosen == nullptr || *point.score > *chosen->score)) chosen = &point;
+  }
+  if (chosen != nullptr) chosen->is_chosen = true;
+}
+
+bool is_selected(const std::string& axis, const Experiment& experiment) {
+  const auto& axes = experiment.select.axes;
+  return std::find(axes.begin(), axes.end(), axis) != axes.end();
+}
+
+}  // namespace
+
+Sweep find_sweep(const FigureEntry& entry, const Table& table, ExperimentRecords& records) {
+  const Experiment& experiment = records.experiment();
+  Sweep sweep;
+  sweep.split = !entry.split.empty()               ? entry.split
+                : is_selected(entry.x, experiment) ? experiment.select.split
+                                                   : experiment.report_split;
+  const std::vector<Group> groups =
+      find_groups(entry.x, shown_rows(entry, table, Trivial::kHidden), records);
+  std::vector<Row> rows;
+  for (const Group& group : groups) rows.push_back(group.row);
+  const std::vector<std::string> titles = row_titles(rows);
+  const bool has_many_sets = task_sets(table).size() > 1 && entry.x != "tasks";
+  for (size_t i = 0; i < groups.size(); ++i) {
+    SweepLine line{titles[i], groups[i].row.task_set, {}};
+    if (has_many_sets) line.title += fmt::format(", {} tasks", line.task_set.size());
+    SweepLine reference = line;
+    for (const auto& [x, places] : groups[i].places) {
+      auto point = best_point(places, entry.y, sweep.split, records);
+      if (!point) continue;
+      point->x = x;
+      line.points.push_back(std::move(*point));
+    }
+    if (auto point = best_point(groups[i].without_axis, entry.y, sweep.split, records)) {
+      reference.points.push_back(std::move(*point));
+      sweep.references.push_back(std::move(reference));
+    }
+    if (entry.x != "tasks") mark_chosen(line);
+    if (!line.points.empty()) sweep.lines.push_back(std::move(line));
+  }
+  return sweep;
+}
+
+}  // namespace isomerge
