@@ -151,7 +151,7 @@ TEST_F(AnalyseMatrices, AMergedFileTakesThePlaceOfTheSumWhateverItsScale) {
 
 TEST_F(AnalyseMatrices, ARankBetweenEqualValuesIsNoted) {
   settings_.with_pairs = false;
-  settings_.ranks = {RankCount{2}};
+  settings_.ranks = {RankCount{2}, RankCount{9}};
   const Updates updates = files_.updates();
   Weights flat = SuiteFiles::base();
   for (auto& [name, tensor] : flat) {
@@ -199,6 +199,7 @@ TEST_F(AnalyseMatrices, MeansOfLayersAreOverTheirMatrices) {
   EXPECT_EQ(means[3].groups.at(2).group, "square");
   EXPECT_EQ(means[3].groups.at(2).values[1], std::nullopt);
   EXPECT_EQ(means[3].side, Side::kLeft);
+  EXPECT_EQ(rank_text(means[3].choice), rank_text(kPaper));
 }
 
 TEST_F(AnalyseMatrices, TruncationIsReadOffEverySubjectsOwnSpectrum) {
