@@ -29,6 +29,9 @@ int run_convert(const Arguments& arguments);
 const CommandInfo& evaluate_info();
 int run_evaluate(const Arguments& arguments);
 
+const CommandInfo& finetune_info();
+int run_finetune(const Arguments& arguments);
+
 const CommandInfo& run_info();
 int run_run(const Arguments& arguments);
 
