@@ -123,11 +123,11 @@ TEST_F(LossGradientsTest, OfAParameterThatNothingDependsOnIsUndefined) {
 
 // Autograd hands out one tensor for both.
 TEST_F(LossGradientsTest, OfParametersThatAreAddedAreEqualAndDoNotShareMemory) {
-  Encoder sum = encoder("return images.flatten(1)[:, :5] + self.a + self.b");
+  Encoder sum = encoder("return images.flatten(1)[:, :5] * (self.a + self.b)");
   const LossGradients got = run(sum, head_);
   EXPECT_TRUE(at::equal(got.gradients[0], got.gradients[1]));
   EXPECT_NE(got.gradients[0].const_data_ptr(), got.gradients[1].const_data_ptr());
-  Encoder one = encoder("return images.flatten(1)[:, :5] + 2.0 * self.a");
+  Encoder one = encoder("return images.flatten(1)[:, :5] * (2.0 * self.a)");
   EXPECT_LE(relative_error(run(one, head_).gradients[0], got.gradients[0].mul(2.0)), 1e-6);
 }
 
