@@ -1,4 +1,4 @@
-"""Builds the packs of the mini vision suite: `generate.py --tasks 8`.
+"""Builds the packs of the mini vision suite: `generate.py`, or `generate.py --tasks 8` for the first eight.
 
 vision/<task>.pack            validation and test, committed
 build/train/<task>.pack       training images
@@ -232,7 +232,7 @@ def provenance(task, names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=8, help="build the packs of the first so many tasks")
+    parser.add_argument("--tasks", type=int, default=20, help="build the packs of the first so many tasks")
     parser.add_argument("--no-pretrain", action="store_true", help="leave out the pretraining mixture")
     options = parser.parse_args()
     manifest, used = {"tasks": {}, "debian": {}, "npm": {}}, set()

@@ -1,4 +1,4 @@
-"""Recomputes every accuracy of the mini suite from the shipped files alone and prints the table.
+"""Recomputes every accuracy of the mini suite from the shipped files alone and prints the table; `--manifest` writes it into MANIFEST.json too.
 
 Exit code 1 if the suite leaves its targets: experts' mean test accuracy >= 90 %, mean zero-shot between 20 % and 65 %, and at least
 10 points between zero-shot and expert for every task.
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 HERE = Path(__file__).parent
@@ -28,6 +29,20 @@ def accuracy(module, state, head, images, labels, mean, std):
     return (predicted == torch.tensor(labels.astype("int64"))).float().mean().item() * 100
 
 
+def recipe(path):
+    """How an expert was made, as `isomerge finetune` wrote into its metadata."""
+    with safe_open(path, "pt") as file:
+        return (file.metadata() or {}).get("isomerge.finetune.recipe")
+
+
+def write_manifest(experts):
+    path = HERE / "MANIFEST.json"
+    manifest = {"base": json.loads(path.read_text())["base"], "experts": experts}
+    for kind in ("zero-shot", "expert"):
+        manifest[f"mean {kind} test accuracy"] = round(sum(entry[kind]["test"] for entry in experts.values()) / len(experts), 4)
+    path.write_text(json.dumps(manifest, indent=1) + "\n")
+
+
 def main():
     suite = json.loads(re.sub(r"^\s*//.*$", "", SUITE.read_text(), flags=re.M))
     at = lambda path: SUITE.parent / path  # noqa: E731
@@ -38,7 +53,7 @@ def main():
     assert shapes == {name: tensor.shape for name, tensor in module.named_parameters()}, "encoder.pt and base differ in names or shapes"
 
     print(f'{"task":<14}{"classes":>8}{"channels":>9}{"val":>6}{"test":>6}{"zero-shot val":>15}{"test":>7}{"expert val":>12}{"test":>7}')
-    zero, expert, good = [], [], True
+    zero, expert, good, entries = [], [], True, {}
     for task in suite["tasks"]:
         weights = load_file(at(task["expert"]))
         assert shapes == {name: tensor.shape for name, tensor in weights.items()}, f'{task["name"]}: layout differs from the base'
@@ -49,12 +64,16 @@ def main():
                 line.append(accuracy(module, state, heads[task["name"]], images, labels, mean, std))
                 sizes.append(len(labels))
         print(f'{task["name"]:<14}{len(classes):>8}{images.shape[1]:>9}{sizes[0]:>6}{sizes[1]:>6}{line[0]:>15.1f}{line[1]:>7.1f}{line[2]:>12.1f}{line[3]:>7.1f}')
+        zero_shot, trained = ({"val": round(val / 100, 4), "test": round(test / 100, 4)} for val, test in (line[:2], line[2:]))
+        entries[task["name"]] = {"recipe": recipe(at(task["expert"])), "zero-shot": zero_shot, "expert": trained}
         zero.append(line[1])
         expert.append(line[3])
         good &= line[3] - line[1] >= 10
     means = sum(zero) / len(zero), sum(expert) / len(expert)
     print(f'{"mean":<14}{"":>29}{"":>15}{means[0]:>7.1f}{"":>12}{means[1]:>7.1f}')
     good &= means[1] >= 90 and 20 <= means[0] <= 65
+    if "--manifest" in sys.argv[1:]:
+        write_manifest(entries)
     print("all targets met" if good else "TARGETS MISSED")
     return 0 if good else 1
 

@@ -1,6 +1,7 @@
 #include "app/arguments.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <ATen/Context.h>
 #include <fmt/format.h>
@@ -119,6 +120,17 @@ std::optional<double> Arguments::find_number(const std::string& flag) const {
         fmt::format("{}: --{}: expected a number, got \"{}\"", command_, flag, *text));
   }
   return number;
+}
+
+std::optional<int64_t> Arguments::find_whole(const std::string& flag) const {
+  const auto number = find_number(flag);
+  if (!number) return {};
+  constexpr double kExact = 0x1p53;  // beyond it not every whole number has a double
+  if (std::abs(*number) > kExact || *number != std::floor(*number)) {
+    throw input_error(
+        fmt::format("{}: --{}: expected a whole number, got {}", command_, flag, *find(flag)));
+  }
+  return static_cast<int64_t>(*number);
 }
 
 std::optional<uint64_t> Arguments::find_bytes(const std::string& flag) const {

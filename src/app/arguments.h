@@ -1,6 +1,7 @@
 // app/arguments.h -- one command's flags: declared, parsed, explained.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ class Arguments {
   std::string require(const std::string& flag) const;
   std::vector<std::string> all(const std::string& flag) const;
   std::optional<double> find_number(const std::string& flag) const;
+  std::optional<int64_t> find_whole(const std::string& flag) const;
 
   std::optional<uint64_t> find_bytes(const std::string& flag) const;  // "2GiB", more than 0
 

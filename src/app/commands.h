@@ -32,6 +32,9 @@ int run_analyze(const Arguments& arguments);
 const CommandInfo& evaluate_info();
 int run_evaluate(const Arguments& arguments);
 
+const CommandInfo& finetune_info();
+int run_finetune(const Arguments& arguments);
+
 const CommandInfo& run_info();
 int run_run(const Arguments& arguments);
 

@@ -56,6 +56,31 @@ Preprocess require_preprocess(ObjectReader& suite, const Reading& reading) {
   return out;
 }
 
+FinetuneDefaults find_finetune(ObjectReader& suite, const Reading& reading) {
+  FinetuneDefaults out;
+  const JsonValue* value = suite.find("finetune");
+  if (value == nullptr) return out;
+  ObjectReader reader(*value, "finetune", reading.file, reading.problems);
+  const auto find_whole = [&](const char* key, int64_t least) -> std::optional<int64_t> {
+    if (reader.find(key) == nullptr) return {};
+    return reader.find_int(key, /*fallback=*/least, least);
+  };
+  out.steps = find_whole("steps", 1);
+  out.epochs = find_whole("epochs", 1);
+  out.batch = find_whole("batch", 1);
+  out.warmup = find_whole("warmup", 0);
+  out.shift = find_whole("shift", 0);
+  out.seed = find_whole("seed", 0);
+  out.lr = reader.find_number("lr");
+  out.weight_decay = reader.find_number("weight_decay");
+  out.clip = reader.find_number("clip");
+  reader.finish();
+  if (out.steps && out.epochs) {
+    reader.problem(value->line, "finetune: expected either \"steps\" or \"epochs\", got both");
+  }
+  return out;
+}
+
 Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const Reading& reading) {
   ObjectReader reader(value, "a task", reading.file, reading.problems);
   Task task;
@@ -63,6 +88,10 @@ Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const R
   task.title = reader.find_string("title", task.name);
   task.expert = require_file(reader, "expert", reading);
   task.data = require_file(reader, "data", reading);
+  if (const JsonValue* train = reader.find("train")) {  // only training needs it to be there
+    task.train = resolve_path(reader.require_string("train"), reading.file, train->line,
+                              Files::kMayBeMissing, reading.problems);
+  }
   reader.finish();
   if (!task.name.empty() && !is_task_name(task.name)) {
     reader.problem(value.line, fmt::format("task name \"{}\": expected [a-z0-9_]+", task.name));
@@ -102,6 +131,7 @@ Suite read_suite(const std::filesystem::path& path, Variables& variables, Files 
   suite.base = require_file(reader, "base", reading);
   suite.heads = require_file(reader, "heads", reading);
   suite.preprocess = require_preprocess(reader, reading);
+  suite.finetune = find_finetune(reader, reading);
   const JsonValue* tasks = reader.require("tasks");
   reader.finish();
   if (tasks == nullptr) return suite;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,12 +17,20 @@ struct Task {
   std::string title;  // of table columns; the name if not given
   std::filesystem::path expert;
   std::filesystem::path data;
+  std::filesystem::path train;  // pack of training images, perhaps not there; empty: none named
 };
 
 // Applied per channel to pixels in [0, 1]: (x - mean) / std.
 struct Preprocess {
   std::array<double, 3> mean{};
   std::array<double, 3> std{};
+};
+
+// How experts of the suite are trained, where it says so: what `isomerge finetune` takes for flags
+// that are not given. Only signs and whole numbers are checked here.
+struct FinetuneDefaults {
+  std::optional<int64_t> steps, epochs, batch, warmup, shift, seed;
+  std::optional<double> lr, weight_decay, clip;
 };
 
 struct Suite {
@@ -30,6 +40,7 @@ struct Suite {
   std::filesystem::path base;
   std::filesystem::path heads;  // one tensor [classes, features] per task, by task name
   Preprocess preprocess;
+  FinetuneDefaults finetune;
   std::vector<Task> tasks;  // at least one
 };
 

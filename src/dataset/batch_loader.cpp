@@ -1,15 +1,13 @@
 #include "dataset/batch_loader.h"
 
 #include <algorithm>
-#include <cmath>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <new>
 #include <thread>
+#include <vector>
 
-#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
@@ -18,33 +16,7 @@
 namespace isomerge {
 namespace {
 
-// The normalised value of every byte, per colour: as exact as computing it, and several times
-// faster.
-using Table = std::array<std::array<float, 256>, 3>;
-
-Table normalised_values(const Normalisation& normalisation) {
-  Table table;
-  for (size_t c = 0; c < table.size(); ++c) {
-    const auto mean = static_cast<float>(normalisation.mean[c]);
-    const auto deviation = static_cast<float>(normalisation.std[c]);
-    for (size_t value = 0; value < table[c].size(); ++value) {
-      table[c][value] = (static_cast<float>(value) / 255.0f - mean) / deviation;
-    }
-  }
-  return table;
-}
-
-void require_usable(const Normalisation& normalisation, int64_t batch_size, int64_t ahead) {
-  for (size_t c = 0; c < normalisation.mean.size(); ++c) {
-    const auto mean = static_cast<float>(normalisation.mean[c]);
-    const auto deviation = static_cast<float>(normalisation.std[c]);
-    if (!(std::isfinite(mean) && std::isfinite(deviation) && deviation > 0.0f)) {
-      throw input_error(
-          fmt::format("normalisation of channel {}: expected a finite mean and a "
-                      "standard deviation above 0, got {} and {}",
-                      c, mean, deviation));
-    }
-  }
+void require_usable(int64_t batch_size, int64_t ahead) {
   if (batch_size < 1 || ahead < 1) {
     throw input_error(
         fmt::format("expected a batch size and a number of prepared batches of at "
@@ -54,37 +26,24 @@ void require_usable(const Normalisation& normalisation, int64_t batch_size, int6
 }
 
 // Examples [begin, end) of the pack.
-Batch read_batch(const Pack& pack, const Table& table, int64_t begin, int64_t end) {
-  Batch batch;
-  batch.images = at::empty({end - begin, 3, pack.height(), pack.width()}, at::kFloat);
-  float* out = batch.images.mutable_data_ptr<float>();
-  const auto plane = static_cast<size_t>(pack.height() * pack.width());
-  for (int64_t i = begin; i < end; ++i) {
-    const auto image = pack.image(i);
-    for (size_t c = 0; c < table.size(); ++c) {
-      const auto pixels = image.subspan(pack.channels() == 1 ? 0 : c * plane, plane);
-      out = std::transform(pixels.begin(), pixels.end(), out,
-                           [&values = table[c]](uint8_t pixel) { return values[pixel]; });
-    }
-    batch.labels.push_back(pack.label(i));
-  }
-  return batch;
+Batch read_range(const ExampleReader& reader, int64_t begin, int64_t end) {
+  std::vector<Example> examples;
+  for (int64_t i = begin; i < end; ++i) examples.push_back({i});
+  return reader.read(examples);
 }
 
 }  // namespace
 
 struct BatchLoader::State {
-  State(const Pack& from, const Split& range, const Normalisation& normalisation, int64_t size,
+  State(const Pack& pack, const Split& range, const Normalisation& normalisation, int64_t size,
         int64_t room)
-      : pack(from),
+      : reader(pack, normalisation),
         split(range),
-        table(normalised_values(normalisation)),
         batch_size(size),
         ahead(static_cast<size_t>(room)) {}
 
-  const Pack& pack;
+  const ExampleReader reader;
   const Split split;
-  const Table table;
   const int64_t batch_size;
   const size_t ahead;
 
@@ -108,7 +67,7 @@ struct BatchLoader::State {
     int64_t first = 0;
     while (wait_for_room()) {
       const int64_t left = split.size() - first, begin = split.begin + first;
-      Batch batch = read_batch(pack, table, begin, begin + std::min(batch_size, left));
+      Batch batch = read_range(reader, begin, begin + std::min(batch_size, left));
       batch.first = first;
       const std::lock_guard lock(mutex);
       ready.push_back(std::move(batch));
@@ -126,8 +85,8 @@ struct BatchLoader::State {
     } catch (const c10::Error& e) {  // the allocator of tensors
       const std::string reason = e.what_without_backtrace();
       failure = std::make_exception_ptr(
-          machine_error(fmt::format("{}: reading split {}: {}", pack.path().string(), split.name,
-                                    reason.substr(0, reason.find('\n')))));
+          machine_error(fmt::format("{}: reading split {}: {}", reader.pack().path().string(),
+                                    split.name, reason.substr(0, reason.find('\n')))));
     } catch (...) {
       failure = std::current_exception();
     }
@@ -140,7 +99,7 @@ struct BatchLoader::State {
 
 BatchLoader::BatchLoader(const Pack& pack, const std::string& split,
                          const Normalisation& normalisation, int64_t batch_size, int64_t ahead) {
-  require_usable(normalisation, batch_size, ahead);
+  require_usable(batch_size, ahead);
   state_ =
       std::make_unique<State>(pack, pack.require_split(split), normalisation, batch_size, ahead);
   state_->thread = std::thread(&State::run, state_.get());

@@ -1,31 +1,15 @@
 // dataset/batch_loader.h -- a split of a pack as normalised batches, prepared ahead by a thread.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include <ATen/core/Tensor.h>
-
+#include "dataset/example_reader.h"
 #include "dataset/pack.h"
 
 namespace isomerge {
-
-// A pixel p in 0..255 of channel c becomes (p / 255 - mean[c]) / std[c], in fp32 arithmetic and in
-// this order (as torchvision's ToTensor and Normalize). One entry each for red, green, blue.
-struct Normalisation {
-  std::array<double, 3> mean = {0.0, 0.0, 0.0};
-  std::array<double, 3> std = {1.0, 1.0, 1.0};
-};
-
-struct Batch {
-  at::Tensor images;            // [B, 3, height, width] fp32, CPU; gray is repeated three times
-  std::vector<int64_t> labels;  // [B]
-  int64_t first = 0;            // position of the first example within the split, from 0
-};
 
 inline constexpr int64_t kDefaultBatchSize = 32;
 

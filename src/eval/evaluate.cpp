@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "base/text.h"
 
 namespace isomerge {
 namespace {
@@ -91,11 +90,7 @@ class Job {
 
   std::vector<int64_t> predict(const at::Tensor& images) const {
     const at::Tensor features = encoder_.encode(images);
-    if (features.size(1) != head_.feature_size()) {
-      throw input_error(fmt::format("{}: expected a head for the {} features of {}, got {}",
-                                    head_.label(), features.size(1), encoder_.path().string(),
-                                    shape_text({head_.class_count(), head_.feature_size()})));
-    }
+    head_.require_features_of(encoder_.path(), features.size(1));
     return head_.predict(features);
   }
 

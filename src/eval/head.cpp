@@ -38,6 +38,13 @@ void ClassHead::require_classes_of(const Pack& pack) const {
                                 pack.class_count(), pack.path().string(), class_count()));
 }
 
+void ClassHead::require_features_of(const std::filesystem::path& encoder, int64_t features) const {
+  if (features == feature_size()) return;
+  throw input_error(fmt::format("{}: expected a head for the {} features of {}, got {}", label_,
+                                features, encoder.string(),
+                                shape_text({class_count(), feature_size()})));
+}
+
 at::Tensor ClassHead::logits(const at::Tensor& features) const {
   if (features.dim() != 2 || features.size(1) != feature_size()) {
     throw input_error(fmt::format("{}: expected features [B, {}], got {}", label_, feature_size(),

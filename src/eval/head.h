@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,15 @@ class ClassHead {
   ClassHead(const at::Tensor& weight, std::string label);
 
   const std::string& label() const { return label_; }
+  const at::Tensor& weight() const { return weight_; }  // [C, e] fp32, CPU
   int64_t class_count() const { return weight_.size(0); }
   int64_t feature_size() const { return weight_.size(1); }
 
   // Throws Error(kInput) that names head and pack unless both have the same number of classes.
   void require_classes_of(const Pack& pack) const;
+
+  // The same for the features [B, `features`] that the encoder in this file gives.
+  void require_features_of(const std::filesystem::path& encoder, int64_t features) const;
 
   // features [B, e] fp32, CPU -> logits [B, C] fp32.
   // throws   Error(kInput): another e; a feature that is zero or not finite (its row is named).

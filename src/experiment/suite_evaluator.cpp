@@ -2,30 +2,24 @@
 
 #include <fmt/format.h>
 
-#include "base/hash.h"
-#include "base/text.h"
+#include "checkpoint/tensor_hash.h"
 
 namespace isomerge {
-namespace {
 
-std::string tensor_hash(const at::Tensor& tensor) {
-  return Hasher()
-      .update(shape_text(tensor.sizes().vec()))
-      .update(dtype_text(tensor.scalar_type()))
-      .update(tensor.const_data_ptr(), tensor.nbytes())
-      .digest();
+Normalisation suite_normalisation(const Suite& suite) {
+  Normalisation out;
+  for (size_t c = 0; c < 3; ++c) {
+    out.mean[c] = static_cast<float>(suite.preprocess.mean[c]);
+    out.std[c] = static_cast<float>(suite.preprocess.std[c]);
+  }
+  return out;
 }
-
-}  // namespace
 
 SuiteEvaluator::SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks,
                                int threads, c10::Device device)
     : suite_(suite), encoder_(suite.encoder, device) {
   options_.threads = threads;
-  for (size_t c = 0; c < 3; ++c) {
-    options_.normalisation.mean[c] = static_cast<float>(suite.preprocess.mean[c]);
-    options_.normalisation.std[c] = static_cast<float>(suite.preprocess.std[c]);
-  }
+  options_.normalisation = suite_normalisation(suite);
   const Checkpoint heads(suite.heads);
   for (const std::string& name : tasks) {
     const Task& task = require_task(suite, name);

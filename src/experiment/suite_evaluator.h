@@ -16,6 +16,9 @@
 
 namespace isomerge {
 
+// A suite's preprocessing as its images are read.
+Normalisation suite_normalisation(const Suite& suite);
+
 class SuiteEvaluator {
  public:
   // Opens and checks everything that `tasks` need: encoder, heads, packs, that each head fits its

@@ -3,6 +3,8 @@
 #include <ATen/ops/empty_like.h>
 #include <fmt/format.h>
 
+#include "base/random.h"
+
 namespace isomerge {
 namespace {
 
@@ -21,19 +23,11 @@ at::Tensor dropped(const at::Tensor& update, double drop, uint64_t key, int64_t 
 }  // namespace
 
 double dare_uniform(uint64_t key, uint64_t i) {
-  uint64_t z = key + (i + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-53;
+  return static_cast<double>(random_bits(key, i) >> 11) * 0x1p-53;
 }
 
 uint64_t dare_key(uint64_t seed, const std::string& tensor, const std::string& task) {
-  uint64_t key = 0xcbf29ce484222325u;
-  for (const char c : fmt::format("{}/{}/{}", seed, tensor, task)) {
-    key = (key ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return key;
+  return random_key(fmt::format("{}/{}/{}", seed, tensor, task));
 }
 
 BlockChange dare_change(double drop, uint64_t seed) {

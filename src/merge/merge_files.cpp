@@ -35,16 +35,7 @@ void require_fitting_output(const Recipe& recipe, OutputKind kind, const Checkpo
 
 at::ScalarType output_dtype(const Recipe& recipe, const TensorInfo& info) {
   if (!is_floating(info.dtype)) return info.dtype;
-  switch (recipe.dtype) {
-    case OutputDtype::kFp32:
-      return at::kFloat;
-    case OutputDtype::kFp16:
-      return at::kHalf;
-    case OutputDtype::kBf16:
-      return at::kBFloat16;
-    case OutputDtype::kAsBase:
-      break;
-  }
+  if (const auto chosen = chosen_dtype(recipe.dtype)) return *chosen;
   return recipe.update_only ? compute_dtype(recipe.precision) : info.dtype;
 }
 
@@ -158,6 +149,20 @@ void report_oddities(const MergeSummary& summary) {
 
 at::ScalarType compute_dtype(Precision precision) {
   return precision == Precision::kFp64 ? at::kDouble : at::kFloat;
+}
+
+std::optional<at::ScalarType> chosen_dtype(OutputDtype dtype) {
+  switch (dtype) {
+    case OutputDtype::kFp32:
+      return at::kFloat;
+    case OutputDtype::kFp16:
+      return at::kHalf;
+    case OutputDtype::kBf16:
+      return at::kBFloat16;
+    case OutputDtype::kAsBase:
+      break;
+  }
+  return {};
 }
 
 double resolved_alpha(const Recipe& recipe) {

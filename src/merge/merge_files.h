@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include <c10/core/Device.h>
 
@@ -13,6 +14,9 @@ namespace isomerge {
 
 // fp32 or fp64.
 at::ScalarType compute_dtype(Precision precision);
+
+// The floating dtype asked for; nothing for kAsBase.
+std::optional<at::ScalarType> chosen_dtype(OutputDtype dtype);
 
 // alpha when a recipe gives none: the method's default.
 double resolved_alpha(const Recipe& recipe);

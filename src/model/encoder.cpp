@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <ATen/ops/all.h>
@@ -98,6 +99,7 @@ struct Encoder::State {
   torch::jit::Method forward;
   std::vector<TensorInfo> layout;
   Slots slots;
+  std::set<std::string> parameters;       // names of the slots that are no buffers
   std::string bound = "its own weights";  // for messages
 
   // "expected features [B, e]" and the like; says which weights were bound.
@@ -117,6 +119,19 @@ struct Encoder::State {
     }
   }
 
+  // [B, e] fp32 on the CPU.
+  at::Tensor features(const at::Tensor& images) const {
+    // The optimising executor would run a batch in other ways after it has seen a few.
+    const torch::jit::GraphOptimizerEnabledGuard plain_executor(false);
+    const at::Tensor out = run(images);
+    if (out.dim() != 2 || out.size(0) != images.size(0) || out.size(1) < 1 ||
+        !is_floating(out.scalar_type())) {
+      throw failure(fmt::format("expected floating features [{}, e], got {} {}", images.size(0),
+                                dtype_text(out.scalar_type()), shape_text(shape_of(out))));
+    }
+    return out.to(at::kFloat).contiguous();
+  }
+
   // Where NaN in the features may come from.
   std::string non_finite_tensors() const {
     std::vector<std::string> names;
@@ -131,8 +146,12 @@ Encoder::Encoder(std::filesystem::path path, c10::Device device) {
   const std::string label = InputFile(path).path().string();  // or says why it cannot be opened
   torch::jit::Module module = load_module(label, device);
   torch::jit::Method forward = require_forward(label, module);
-  state_.reset(new State{std::move(path), device, std::move(module), std::move(forward), {}, {}});
+  state_.reset(
+      new State{std::move(path), device, std::move(module), std::move(forward), {}, {}, {}});
   state_->slots = slots_of(state_->module);
+  for (const auto& parameter : state_->module.named_parameters()) {
+    state_->parameters.insert(parameter.name);
+  }
   if (state_->slots.empty()) {
     throw input_error(label + ": the module has no parameters to bind weights to. Was it frozen?");
   }
@@ -167,20 +186,36 @@ void Encoder::bind(const Weights& weights, const std::string& label) {
 
 at::Tensor Encoder::encode(const at::Tensor& images) const {
   const c10::InferenceMode no_gradient;
-  // The optimising executor would run a batch in other ways after it has seen a few.
-  const torch::jit::GraphOptimizerEnabledGuard plain_executor(false);
-  at::Tensor features = state_->run(images);
-  if (features.dim() != 2 || features.size(0) != images.size(0) || features.size(1) < 1 ||
-      !is_floating(features.scalar_type())) {
-    throw state_->failure(fmt::format("expected floating features [{}, e], got {} {}",
-                                      images.size(0), dtype_text(features.scalar_type()),
-                                      shape_text(shape_of(features))));
-  }
-  features = features.to(at::kFloat).contiguous();
+  const at::Tensor features = state_->features(images);
   if (!all_finite(features)) {
     throw state_->failure("the features have NaN or Inf; " + state_->non_finite_tensors());
   }
   return features;
+}
+
+Weights Encoder::trainable_parameters() {
+  Weights parameters;
+  std::set<const void*> seen;
+  for (const auto& [name, tensor] : state_->slots) {
+    if (!state_->parameters.contains(name) || !is_floating(tensor.scalar_type())) continue;
+    if (!seen.insert(tensor.unsafeGetTensorImpl()).second) continue;
+    tensor.set_requires_grad(true);
+    parameters[name] = tensor;
+  }
+  return parameters;
+}
+
+at::Tensor Encoder::encode_for_training(const at::Tensor& images) const {
+  return state_->features(images);
+}
+
+Weights Encoder::weights() const {
+  Weights copies;
+  for (const auto& [name, tensor] : state_->slots) {
+    copies[name] = tensor.detach().to(at::Device(at::kCPU), tensor.scalar_type(),
+                                      /*non_blocking=*/false, /*copy=*/true);
+  }
+  return copies;
 }
 
 }  // namespace isomerge

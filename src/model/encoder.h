@@ -52,6 +52,19 @@ class Encoder {
   // Thread-safe: may run in several threads at once.
   at::Tensor encode(const at::Tensor& images) const;
 
+  // The module's floating parameters by name, without buffers, for training: what is written into
+  // these tensors is what the module computes with. They require gradients from now on. A tensor of
+  // several names comes once, under the first of them.
+  Weights trainable_parameters();
+
+  // encode() such that its result can be differentiated by trainable_parameters(). The module stays
+  // in evaluation mode: no dropout, running statistics of batch normalisation as they are. NaN and
+  // Inf come out as they are. Thread-safe.
+  at::Tensor encode_for_training(const at::Tensor& images) const;
+
+  // Copies of all tensors of layout(), as they are now: fp32 if floating, on the CPU.
+  Weights weights() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

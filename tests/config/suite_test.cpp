@@ -74,6 +74,62 @@ TEST(Suite, RefusesWhatContradictsItself) {
   }
 }
 
+TEST(Suite, MaySayHowItsExpertsAreTrained) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const Suite plain = read_suite(folder / "suites/s.json");
+  EXPECT_FALSE(plain.finetune.steps || plain.finetune.lr || plain.finetune.seed);
+  EXPECT_EQ(plain.tasks[1].train, "");
+  folder.write("suites/t.json", replaced(folder, "\"tasks\": [",
+                                         R"("finetune": {"steps": 625, "batch": 64, "lr": 3e-4,
+      "weight_decay": 0.05, "warmup": 100, "clip": 0.5, "shift": 2, "seed": 3}, "tasks": [)"));
+  const FinetuneDefaults finetune = read_suite(folder / "suites/t.json").finetune;
+  EXPECT_EQ(finetune.steps, 625);
+  EXPECT_FALSE(finetune.epochs.has_value());
+  EXPECT_EQ(finetune.batch, 64);
+  EXPECT_EQ(finetune.lr, 3e-4);
+  EXPECT_EQ(finetune.weight_decay, 0.05);
+  EXPECT_EQ(finetune.warmup, 100);
+  EXPECT_EQ(finetune.clip, 0.5);
+  EXPECT_EQ(finetune.shift, 2);
+  EXPECT_EQ(finetune.seed, 3);
+}
+
+TEST(Suite, TrainingPacksNeedNotBeThere) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const auto file =
+      folder.write("suites/t.json",
+                   replaced(folder, "\"../m/b.pt\"", "\"../m/b.pt\", \"train\": \"../b.pack\""));
+  EXPECT_EQ(read_suite(file).tasks[1].train, folder / "b.pack");
+}
+
+TEST(Suite, RefusesTrainingThatMakesNoSense) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const std::pair<const char*, const char*> edits[] = {
+      {"{\"stepz\": 3}", "unknown key \"stepz\" in finetune (nearest: \"steps\")"},
+      {"{\"steps\": 3, \"epochs\": 4}", "either \"steps\" or \"epochs\", got both"},
+      {"{\"steps\": 0}", "\"steps\" in finetune: expected at least 1, got 0"},
+      {"{\"epochs\": 0}", "\"epochs\" in finetune: expected at least 1, got 0"},
+      {"{\"batch\": 0}", "\"batch\" in finetune: expected at least 1, got 0"},
+      {"{\"warmup\": -1}", "\"warmup\" in finetune: expected at least 0, got -1"},
+      {"{\"shift\": -1}", "\"shift\" in finetune: expected at least 0, got -1"},
+      {"{\"seed\": -1}", "\"seed\" in finetune: expected at least 0, got -1"},
+      {"{\"batch\": 1.5}", "\"batch\" in finetune: expected a whole number"},
+      {"{\"lr\": \"x\"}", "\"lr\" in finetune: expected a number"},
+      {"{\"clip\": \"x\"}", "\"clip\" in finetune: expected a number"},
+      {"{\"weight_decay\": \"x\"}", "\"weight_decay\" in finetune: expected a number"},
+      {"[]", "finetune: expected an object"},
+  };
+  for (const auto& [value, fact] : edits) {
+    const auto file = folder.write(
+        "suites/t.json",
+        replaced(folder, "\"tasks\": [", std::string("\"finetune\": ") + value + ", \"tasks\": ["));
+    expect_mentions(error_message([&] { read_suite(file); }), {"line 7: ", fact});
+  }
+}
+
 TEST(Suite, NeedsATask) {
   const TemporaryFolder folder;
   write_example_suite(folder);

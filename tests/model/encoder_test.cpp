@@ -6,6 +6,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
@@ -113,6 +114,64 @@ TEST_F(EncoderTest, CastsWeightsAndModuleToSinglePrecision) {
 TEST_F(EncoderTest, FeaturesOfAnotherFloatingDtypeComeAsSinglePrecision) {
   const Encoder encoder(save("return images.flatten(1).double()"));
   EXPECT_TRUE(at::equal(encoder.encode(images_), images_.flatten(1)));
+}
+
+TEST_F(EncoderTest, TrainableParametersAreTheModulesOwnWithoutBuffers) {
+  ScriptModule module = linear_module(proj_, bias_);  // saved without requires_grad
+  module.buffers = {{"visual.mask", at::zeros({3})}};
+  Encoder encoder(save(module));
+  const Weights parameters = encoder.trainable_parameters();
+  ASSERT_EQ(parameters.size(), 2u);
+  const at::NoGradGuard no_gradient;
+  for (const auto& [name, tensor] : parameters) {
+    EXPECT_TRUE(tensor.requires_grad()) << name;
+    tensor.zero_();
+  }
+  parameters.at("visual.bias").add_(2.0);
+  EXPECT_TRUE(at::equal(encoder.encode(images_), at::full({4, 5}, 2.0f)));
+}
+
+TEST_F(EncoderTest, ATensorOfSeveralNamesIsTrainableOnce) {
+  ScriptModule module = linear_module(proj_, bias_);
+  module.parameters.emplace_back("copy", bias_);
+  Encoder encoder(save(module));
+  const Weights parameters = encoder.trainable_parameters();
+  EXPECT_EQ(parameters.size(), 2u);
+  EXPECT_TRUE(parameters.contains("copy"));  // the first of its names
+  EXPECT_EQ(encoder.weights().size(), 3u);
+}
+
+// d(sum of features) / d(bias) is the number of images.
+TEST_F(EncoderTest, FeaturesForTrainingAreThoseOfEvaluationAndCanBeDifferentiated) {
+  Encoder encoder(save(linear_module(proj_.to(at::kHalf), bias_.to(at::kHalf))));
+  const Weights parameters = encoder.trainable_parameters();
+  const at::Tensor features = encoder.encode_for_training(images_);
+  EXPECT_TRUE(at::equal(features, encoder.encode(images_)));
+  EXPECT_FALSE(encoder.encode(images_).requires_grad());
+  features.sum().backward();
+  EXPECT_TRUE(at::equal(parameters.at("visual.bias").grad(), at::full({5}, 4.0f)));
+}
+
+TEST_F(EncoderTest, TrainingLeavesTheModuleInEvaluationMode) {
+  Encoder encoder(save("return images.flatten(1) * self.w + (100.0 if self.training else 0.0)"));
+  encoder.trainable_parameters();
+  EXPECT_TRUE(at::equal(encoder.encode_for_training(images_), images_.flatten(1)));
+}
+
+TEST_F(EncoderTest, WeightsAreCopiesInSinglePrecision) {
+  ScriptModule module = linear_module(proj_.to(at::kHalf), bias_);
+  module.buffers = {{"steps", at::arange(3)}};
+  Encoder encoder(save(module));
+  const Weights before = encoder.weights();
+  EXPECT_EQ(before.at("visual.proj").scalar_type(), at::kFloat);
+  EXPECT_EQ(before.at("steps").scalar_type(), at::kLong);
+  EXPECT_FALSE(before.at("visual.bias").requires_grad());
+  encoder.bind({{"visual.proj", proj_},
+                {"visual.bias", at::zeros({5})},
+                {"steps", at::zeros({3}, at::kLong)}},
+               "merged");
+  EXPECT_TRUE(at::equal(before.at("visual.bias"), bias_));
+  EXPECT_TRUE(at::equal(encoder.weights().at("visual.bias"), at::zeros({5})));
 }
 
 TEST_F(EncoderTest, NonFloatingBuffersAreBoundToo) {

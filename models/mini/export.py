@@ -1,0 +1,67 @@
+"""Writes what all experts share, from build/base.pt: vit/encoder.pt, vit/base.safetensors, vit/heads.safetensors; the base's part of MANIFEST.json.
+
+vit/encoder.pt             TorchScript module; holds the base's weights too
+vit/base.safetensors       fp16
+vit/heads.safetensors      fp32, one tensor [classes, e] for each of the twenty tasks
+"""
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+
+import torch
+from encoder import Encoder, normalise
+from pretrain import DATA
+from safetensors.torch import save
+
+sys.path.insert(0, str(DATA / "mini"))
+from tasks import TASKS  # noqa: E402
+
+HERE = Path(__file__).parent
+VIT = HERE / "vit"
+
+
+def write(path, data):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
+
+
+def script(encoder, path):
+    """Saves the TorchScript module, after checking that it computes what the Python module computes."""
+    encoder.eval()
+    scripted = torch.jit.script(encoder)
+    images = normalise(torch.randint(0, 256, (7, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)))
+    with torch.no_grad():
+        if not torch.allclose(scripted(images), encoder(images), atol=1e-6):
+            raise RuntimeError("the scripted encoder differs from the Python one")
+    full, bare = io.BytesIO(), io.BytesIO()
+    torch.jit.save(scripted, full)
+    # Copied record by record without the debug records, which name the folders of this machine.
+    reader, writer = torch._C.PyTorchFileReader(io.BytesIO(full.getvalue())), torch._C.PyTorchFileWriter(bare)
+    for name in reader.get_all_records():
+        if not name.endswith(".debug_pkl") and name not in ("version", "byteorder", ".data/serialization_id"):
+            record = reader.get_record(name)
+            writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
+    write(path, bare.getvalue())
+
+
+def main():
+    base = torch.load(HERE / "build" / "base.pt")
+    row = {concept: index for index, concept in enumerate(base["concepts"])}
+    heads = {task.name: base["vectors"][[row[label] for label in task.concepts]].contiguous() for task in TASKS}
+    encoder = Encoder()
+    encoder.load_state_dict(base["encoder"])
+    script(encoder, VIT / "encoder.pt")
+    write(VIT / "base.safetensors", save({name: value.half() for name, value in base["encoder"].items()}))
+    write(VIT / "heads.safetensors", save(heads))
+
+    write(HERE / "MANIFEST.json", (json.dumps({"base": base["record"]}, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

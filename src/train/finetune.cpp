@@ -1,0 +1,211 @@
+#include "train/finetune.h"
+
+#include <string>
+#include <utility>
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/output.h"
+#include "checkpoint/safetensors.h"
+#include "train/example_order.h"
+#include "train/gradients.h"
+#include "train/optimizer.h"
+#include "train/schedule.h"
+#include "train/training_state.h"
+
+namespace isomerge {
+namespace {
+
+namespace fs = std::filesystem;
+
+// All arithmetic in one thread each, for as long as this lives.
+class SingleThread {
+ public:
+  SingleThread() { at::set_num_threads(1); }
+  ~SingleThread() { at::set_num_threads(before_); }
+  SingleThread(const SingleThread&) = delete;
+  SingleThread& operator=(const SingleThread&) = delete;
+
+ private:
+  int before_ = at::get_num_threads();
+};
+
+fs::path state_path(const fs::path& out) { return out.string() + ".state"; }
+
+void require_usable_output(const FinetuneTask& task, const fs::path& out) {
+  const OutputKind kind = output_kind(out);
+  if (kind != OutputKind::kSafetensors) {
+    throw input_error(
+        fmt::format("{}: an expert is one file; name it *.safetensors", out.string()));
+  }
+  std::vector<fs::path> inputs = Checkpoint(task.base).files();
+  inputs.push_back(task.heads);
+  require_not_an_input(out, kind, inputs);
+  require_writable_folder(fs::absolute(out).parent_path());
+}
+
+class Run {
+ public:
+  Run(const FinetuneTask& task, const TrainingRecipe& recipe, const FinetuneSettings& settings)
+      : settings_(settings),
+        title_("fine-tuning " + task.name),
+        inputs_(task, settings.device),
+        recipe_(in_steps(recipe, inputs_.training.require_split("train").size())),
+        order_(inputs_.training.require_split("train"), static_cast<uint64_t>(recipe_.seed),
+               recipe_.shift),
+        optimizer_(inputs_.encoder.trainable_parameters(), recipe_.optimizer),
+        identity_(inputs_.identity) {
+    evaluation_.normalisation = task.normalisation;
+    evaluation_.threads = settings.threads;
+    identity_["recipe"] = recipe_text(recipe_);
+  }
+
+  FinetuneSummary carry_out() {
+    FinetuneSummary summary;
+    summary.steps = *recipe_.steps;
+    summary.before = validation_accuracy();
+    restore();
+    summary.resumed_at = step_;
+    train();
+    summary.loss = loss_;
+    const Weights expert = rounded_weights();
+    inputs_.encoder.bind(expert, "the expert");
+    summary.after = validation_accuracy();
+    write(expert);
+    return summary;
+  }
+
+ private:
+  Accuracy validation_accuracy() {
+    return evaluate(inputs_.encoder, inputs_.head, inputs_.validation, "val", evaluation_).accuracy;
+  }
+
+  // Continues where an earlier process stopped, if one did.
+  void restore() {
+    const fs::path path = state_path(settings_.out);
+    const auto state = find_training_state(path, identity_);
+    if (!state) return;
+    try {
+      const at::NoGradGuard no_gradient;
+      for (auto& [name, parameter] : inputs_.encoder.trainable_parameters()) {
+        parameter.copy_(state->parameters.at(name));
+      }
+      optimizer_.restore(state->optimizer);
+    } catch (const Error& error) {
+      throw error.during(path.string());
+    }
+    step_ = state->step;
+    loss_ = state->loss;
+    log_info(
+        fmt::format("{}: continuing after step {} of {}", path.string(), step_, *recipe_.steps));
+  }
+
+  void train() {
+    Progress progress(title_, static_cast<uint64_t>(*recipe_.steps - step_));
+    std::string news;  // of the last validation
+    double sum = 0.0;
+    int64_t summed = 0;
+    while (step_ < *recipe_.steps) {
+      const double loss = take_step();
+      sum += loss, ++summed;
+      progress.add(1, fmt::format("step {}, loss {:.4f}{}", step_, loss, news));
+      const bool is_due = step_ % settings_.save_every == 0 || step_ == *recipe_.steps;
+      if (!is_due && !interrupted()) continue;
+      loss_ = sum / static_cast<double>(std::exchange(summed, 0));
+      sum = 0.0;
+      write_training_state(state_path(settings_.out), state(), identity_);
+      throw_if_interrupted();
+      const Accuracy accuracy = validation_accuracy();
+      news = fmt::format(", validation accuracy {:.2f} %", 100.0 * accuracy.value());
+      log_info(
+          fmt::format("step {} of {}: mean loss {:.4f}{}", step_, *recipe_.steps, loss_, news));
+    }
+  }
+
+  // Returns the loss before the update.
+  double take_step() {
+    const double rate =
+        scheduled_rate(recipe_.learning_rate, step_, recipe_.warmup, *recipe_.steps);
+    try {
+      LossGradients found = loss_gradients(inputs_.encoder, inputs_.head, inputs_.reader,
+                                           order_.examples(step_ * recipe_.batch, recipe_.batch),
+                                           optimizer_.parameters(), settings_.threads);
+      optimizer_.step(std::move(found.gradients), rate);
+      ++step_;
+      return found.loss;
+    } catch (const Error& error) {
+      throw error.during(fmt::format("step {}", step_ + 1));
+    }
+  }
+
+  TrainingState state() {
+    TrainingState out{step_, loss_, {}, optimizer_.state()};
+    const Weights all = inputs_.encoder.weights();
+    for (const auto& [name, parameter] : inputs_.encoder.trainable_parameters()) {
+      out.parameters[name] = all.at(name);
+    }
+    return out;
+  }
+
+  // The tensors of the base with the values of now, in the dtypes of the output.
+  Weights rounded_weights() const {
+    Weights out;
+    const Weights trained = inputs_.encoder.weights();
+    for (const TensorInfo& info : inputs_.base.tensors()) {
+      const bool is_chosen = settings_.dtype && is_floating(info.dtype);
+      out[info.name] =
+          convert_finite(trained.at(info.name), is_chosen ? *settings_.dtype : info.dtype,
+                         fmt::format("{}: {}", settings_.out.string(), info.name));
+    }
+    return out;
+  }
+
+  void write(const Weights& expert) const {
+    auto metadata = identity_metadata(identity_);
+    metadata["isomerge.content"] = "expert";
+    write_safetensors(settings_.out, expert, metadata);
+    std::error_code ignored;  // a state that stays does no harm: it is of this very run
+    fs::remove(state_path(settings_.out), ignored);
+  }
+
+  const FinetuneSettings settings_;
+  const std::string title_;
+  TrainingInputs inputs_;
+  const TrainingRecipe recipe_;  // in steps
+  ExampleOrder order_;
+  Optimizer optimizer_;
+  RunIdentity identity_;
+  EvaluationOptions evaluation_;
+  int64_t step_ = 0;   // updates done
+  double loss_ = 0.0;  // mean, as of the last state
+};
+
+}  // namespace
+
+FinetuneSummary finetune(const FinetuneTask& task, const TrainingRecipe& recipe,
+                         const FinetuneSettings& settings) {
+  try {
+    require_valid(recipe);
+    if (settings.save_every < 1 || settings.threads < 1) {
+      throw input_error(
+          fmt::format("expected at least 1 step between states and 1 thread, got {} "
+                      "and {}",
+                      settings.save_every, settings.threads));
+    }
+    require_usable_output(task, settings.out);
+    const SingleThread single_thread;
+    return Run(task, recipe, settings).carry_out();
+  } catch (const Error& error) {
+    throw error.during("fine-tuning " + task.name);
+  }
+}
+
+}  // namespace isomerge

@@ -1,0 +1,48 @@
+// train/finetune.h -- trains an expert: base + training images of one task -> checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include "eval/evaluate.h"
+#include "train/training_inputs.h"
+#include "train/training_recipe.h"
+
+namespace isomerge {
+
+struct FinetuneSettings {
+  std::filesystem::path out;            // *.safetensors
+  std::optional<at::ScalarType> dtype;  // of the expert's floating tensors; nothing: the base's
+  int64_t save_every = 100;             // steps between two states
+  int threads = 1;
+  c10::Device device = c10::Device(c10::kCPU);
+};
+
+struct FinetuneSummary {
+  int64_t steps = 0;
+  int64_t resumed_at = 0;  // steps that an earlier process had done
+  double loss = 0.0;       // mean of the training loss over the latest steps
+  Accuracy before, after;  // of base and expert, the latter as written, on validation images
+};
+
+// Trains every parameter of the encoder, starting from the base, so that the task's frozen head
+// answers rightly: minimises the cross entropy (train/gradients.h) by AdamW (train/optimizer.h)
+// under scheduled_rate(), over the stream of ExampleOrder, in fp32. The module computes as in
+// evaluation. Buffers, and parameters that the features do not depend on, stay as in the base.
+//
+// Every `save_every` steps, and after a signal, the state is written to <out>.state; if that file
+// is there and of the same run, training continues from it. It is removed once `out` is written.
+// `out` has the base's tensors, and recipe and hashes of all inputs in its metadata. Its bytes are
+// the same for any number of threads, wherever the run was stopped.
+//
+// throws  Error(kInput) naming the file: inputs that do not fit each other, a recipe that makes no
+//         sense, a state of another run, a gradient that is NaN or Inf. Error(kInterrupted) after a
+//         signal. Error(kMachine).
+FinetuneSummary finetune(const FinetuneTask& task, const TrainingRecipe& recipe,
+                         const FinetuneSettings& settings);
+
+}  // namespace isomerge
