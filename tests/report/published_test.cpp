@@ -37,7 +37,7 @@ TEST(Published, AccuraciesAsRecordsGiveThePublishedNai) {
   experiment.suite.tasks.clear();
   const std::vector<std::string> names = tasks.at("order");
   for (const std::string& name : names) {
-    experiment.suite.tasks.push_back({name, name, "", ""});
+    experiment.suite.tasks.push_back({name, name, {}, {}, {}});
     example.plan().tasks[name] = {"expert " + name, "head " + name, "data " + name};
   }
   experiment.rows.reserve(4);
