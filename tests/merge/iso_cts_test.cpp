@@ -179,7 +179,7 @@ TEST(IsoCts, ACommonSpaceWhoseRankIsInDoubtIsRepeatedByLapack) {
     for (const double factor : {0.96, 1.0, 1.04}) {
       const at::Tensor sum = with_spectrum(m, n, {3, 2, 1, 3 * factor * null_threshold(20, 1.0)});
       const at::Tensor own = random_tensor({m, n}, 7);
-      const Factors factors{Update((sum + own).to(at::kFloat)), Update(own.neg().to(at::kFloat))};
+      const Factors factors{Update(sum.add(own).to(at::kFloat)), Update(own.neg().to(at::kFloat))};
       const Merged merged = merge_iso_cts(factors, {.common_fraction = 0.5});
       const Merged lapack = merge_iso_cts(factors.by_lapack(), {.common_fraction = 0.5});
       EXPECT_EQ(merged.findings.cut, lapack.findings.cut) << factor;
