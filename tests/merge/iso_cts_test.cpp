@@ -173,6 +173,7 @@ TEST(IsoCts, FillGivesEveryDirectionTheSameValue) {
 }
 
 // Wide and tall: LAPACK then gives the common space, and the residuals go on through Gram matrices.
+// A direction that small and not in doubt (1.04, after rounding to fp32) is known to 1e-4 only.
 TEST(IsoCts, ACommonSpaceWhoseRankIsInDoubtIsRepeatedByLapack) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{20, 30}, {30, 20}}) {
     int64_t repeats = 0;
@@ -183,7 +184,7 @@ TEST(IsoCts, ACommonSpaceWhoseRankIsInDoubtIsRepeatedByLapack) {
       const Merged merged = merge_iso_cts(factors, {.common_fraction = 0.5});
       const Merged lapack = merge_iso_cts(factors.by_lapack(), {.common_fraction = 0.5});
       EXPECT_EQ(merged.findings.cut, lapack.findings.cut) << factor;
-      EXPECT_LE(relative_error(merged.update, lapack.update), 1e-5) << m << ", " << factor;
+      EXPECT_LE(relative_error(merged.update, lapack.update), 1e-4) << m << ", " << factor;
       EXPECT_EQ(lapack.findings.repeats, 0);
       repeats += merged.findings.repeats;
     }
