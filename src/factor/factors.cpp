@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <fmt/format.h>
 
@@ -26,7 +27,7 @@ void require_same_kind(const std::vector<Update>& updates) {
 }
 
 // Raised when the numbers that are stored change.
-constexpr int kRevision = 1;
+constexpr int kRevision = 2;
 
 std::string factor_key(const std::string& kind, const std::vector<std::string>& parts) {
   Hasher hasher;
@@ -34,8 +35,6 @@ std::string factor_key(const std::string& kind, const std::vector<std::string>& 
   for (const std::string& part : parts) hasher.update(part);
   return hasher.digest();
 }
-
-bool is_wide(const at::Tensor& a) { return a.size(0) <= a.size(1); }
 
 // Nothing where the eigenpairs failed their check: such a matrix is not worth remembering.
 Weights weights_of(const SymmetricEigen& eigen) {
@@ -92,19 +91,53 @@ Factors Factors::by_lapack() const {
   return same;
 }
 
+// By blocks that stay in the cache while all tasks are added.
 at::Tensor Factors::sum() const {
-  at::Tensor sum = update(0).to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
-  for (int64_t t = 1; t < tasks(); ++t) sum.add_(update(t));
+  constexpr int64_t kEntries = int64_t{1} << 16;
+  at::Tensor sum = at::empty(update(0).sizes(), update(0).options().dtype(at::kDouble));
+  const int64_t rows = sum.size(0),
+                step = std::max<int64_t>(kEntries / std::max<int64_t>(sum.size(1), 1), 1);
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = std::min(step, rows - first);
+    at::Tensor block = sum.narrow(0, first, count);
+    block.copy_(update(0).narrow(0, first, count));
+    for (int64_t t = 1; t < tasks(); ++t) block.add_(update(t).narrow(0, first, count));
+  }
   return sum;
 }
 
 std::string Factors::sum_key() const { return factor_key("sum", source_.update_keys); }
 
 SymmetricEigen Factors::sum_eigen(const at::Tensor& sum) const {
+  return sum_eigen_by([&] { return sum; });
+}
+
+SymmetricEigen Factors::sum_eigen_by(const std::function<at::Tensor()>& sum) const {
   const auto any = [](const Weights&) { return true; };
   return eigen_from(cached(sum_key(), any, [&] {
-    return weights_of(all_eigenpairs(gram_of_rows(short_side_rows(sum))));
+    return weights_of(all_eigenpairs(gram_of_rows(short_side_rows(sum()))));
   }));
+}
+
+Factors::SumVectors Factors::sum_vectors(int64_t k) const {
+  at::Tensor sum;  // only where something of it is not in the cache
+  const auto known_sum = [&] {
+    if (!sum.defined()) sum = this->sum();
+    return sum;
+  };
+  SumVectors out;
+  out.eigen = sum_eigen_by(known_sum);
+  if (!out.eigen.is_sound) return out;
+  if (source_.cache == nullptr) {
+    out.others = long_side_vectors(known_sum(), out.eigen, k);
+    return out;
+  }
+  const auto any = [](const Weights&) { return true; };
+  const Weights stored = cached(factor_key("sum, long side", source_.update_keys), any, [&] {
+    return Weights{{"others", long_side_vectors(known_sum(), out.eigen, rank_)}};
+  });
+  out.others = stored.at("others");
+  return out;
 }
 
 SymmetricEigen Factors::task_eigen(int64_t t, int64_t k) const {
@@ -122,35 +155,34 @@ Svd Factors::triplets(int64_t t, int64_t k) const {
   return leading_triplets(update(t), task_eigen(t, k), k);
 }
 
-Residuals::Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,
-                     const LeftSpace& space)
-    : factors_(factors), sum_(sum), eigen_(eigen), space_(space), common_(space.u.size(1)) {
+Residuals::Residuals(const Factors& factors, const Factors::SumVectors& sum, const LeftSpace& space)
+    : factors_(factors), sum_(sum), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
-  if (!eigen.values.defined()) return;
-  const at::Tensor s = singular_values(eigen);
+  if (!sum.others.defined() || factors.source_.cache == nullptr) return;
+  const at::Tensor s = singular_values(sum.eigen);
   // A fraction of one half leaves this much to the common space: what is left is divided by T.
   kept_from_ = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);
-  is_cached_ = factors.source_.cache != nullptr && common_ >= kept_from_ &&
-               (is_wide(sum) || s[-1].item<double>() > kSafe * s[0].item<double>());
+  is_cached_ = common_ >= kept_from_ &&
+               (space.complement.defined() || s[-1].item<double>() > kSafe * s[0].item<double>());
 }
 
 // m <= n: the Gram matrix of D_t in the directions from kept_from_ on; a common space of k takes
 // the block from k on. m > n: with B = U^T D_t, what lies outside the sum's whole left space and
 // the rows of B from kept_from_ on; those from k on belong to the residual as well.
-Weights Residuals::kept_parts(const at::Tensor& d) {
+Weights Residuals::kept_parts(const at::Tensor& d) const {
   const int64_t rest = factors_.rank() - kept_from_;
-  if (is_wide(d)) {
-    const at::Tensor directions = eigen_.vectors.narrow(1, kept_from_, rest);
+  if (space_.complement.defined()) {
+    const at::Tensor directions = sum_.eigen.vectors.narrow(1, kept_from_, rest);
     return {{"block", gram_of_rows(multiply(directions.t(), d))}};
   }
-  if (!left_.defined()) left_ = multiply(sum_, eigen_.vectors) / singular_values(eigen_);
   const at::Tensor columns = d.t();
-  const at::Tensor inside = multiply(columns, left_);  // [n, r]
+  const at::Tensor inside = multiply(columns, sum_.others.t());  // [n, r]
   return {{"outside", gram_of_rows(columns).sub_(gram_of_rows(inside))},
           {"tail", inside.narrow(1, kept_from_, rest).contiguous()}};
 }
 
-at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) {
+at::Tensor Residuals::gram(int64_t t) const {
+  const at::Tensor& d = factors_.update(t);
   if (!is_cached_) return residual_gram(d, space_);
   const auto any = [](const Weights&) { return true; };
   const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
@@ -158,15 +190,14 @@ at::Tensor Residuals::gram(int64_t t, const at::Tensor& d) {
       factor_key(fmt::format("residual from {}", kept_from_), {factors_.sum_key(), update_key}),
       any, [&] { return kept_parts(d); });
   const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
-  if (is_wide(d)) {
-    return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest).contiguous();
+  if (space_.complement.defined()) {
+    return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest);
   }
-  return parts.at("outside") + gram_of_rows(parts.at("tail").narrow(1, skipped, rest));
+  return gram_of_rows(parts.at("tail").narrow(1, skipped, rest), parts.at("outside"));
 }
 
-Svd Residuals::triplets(int64_t t, int64_t s) {
-  const at::Tensor d = factors_.update(t).to(at::kDouble);
-  return residual_triplets(d, space_, gram(t, d), s);
+Svd Residuals::triplets(int64_t t, int64_t s) const {
+  return residual_triplets(factors_.update(t), space_, gram(t), s);
 }
 
 at::Tensor sum_of_updates(const std::vector<Update>& updates) {

@@ -3,6 +3,7 @@
 // they are there.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -49,11 +50,24 @@ class Factors {
   // In which the last product of a method is done: fp64 by LAPACK, else the updates' own.
   at::ScalarType product_dtype() const { return route_ == Route::kLapack ? at::kDouble : dtype(); }
 
+  // D_t is needed no more: its memory is free once nobody else holds it.
+  void release(int64_t t) { updates_[static_cast<size_t>(t)] = Update({}); }
+
   // sum_t D_t in task order, fp64. Cost: T passes.
   at::Tensor sum() const;
 
   // All eigenpairs of the Gram matrix of the short side of `sum`, which is sum().
   SymmetricEigen sum_eigen(const at::Tensor& sum) const;
+
+  // The singular vectors of the sum, by kGram.
+  struct SumVectors {
+    SymmetricEigen eigen;  // as sum_eigen()
+    at::Tensor others;     // [k or more, long side]: long_side_vectors(); undefined if not sound
+  };
+
+  // With at least k vectors on the long side; with a cache all r of them, and where it has them the
+  // sum is not even formed. Cost: sum(), the eigenproblem, 2 m n k flops.
+  SumVectors sum_vectors(int64_t k) const;
 
   // The k leading eigenpairs, or more, of the Gram matrix of the short side of D_t.
   SymmetricEigen task_eigen(int64_t t, int64_t k) const;
@@ -68,6 +82,7 @@ class Factors {
   template <typename Usable, typename Compute>
   Weights cached(const std::string& key, const Usable& is_usable, const Compute& compute) const;
   std::string sum_key() const;
+  SymmetricEigen sum_eigen_by(const std::function<at::Tensor()>& sum) const;
 
   std::vector<Update> updates_;
   FactorSource source_;
@@ -79,26 +94,23 @@ class Factors {
 // cache, what it keeps serves every common space of r / 2 and more dimensions.
 class Residuals {
  public:
-  // sum, eigen, space: as Factors::sum(), sum_eigen() and leading_space() gave them; all must
-  // outlive this object. Without eigenpairs (the space is LAPACK's) the cache is not used.
-  Residuals(const Factors& factors, const at::Tensor& sum, const SymmetricEigen& eigen,
-            const LeftSpace& space);
+  // sum: as Factors::sum_vectors() gave them. space: as leading_space() made it of them, or by
+  // LAPACK; then `sum` is empty and the cache is not used. All must outlive this object.
+  Residuals(const Factors& factors, const Factors::SumVectors& sum, const LeftSpace& space);
 
   // The s leading triplets of D_t - U_c U_c^T D_t.
-  Svd triplets(int64_t t, int64_t s);
+  Svd triplets(int64_t t, int64_t s) const;
 
  private:
-  at::Tensor gram(int64_t t, const at::Tensor& d);
-  Weights kept_parts(const at::Tensor& d);
+  at::Tensor gram(int64_t t) const;
+  Weights kept_parts(const at::Tensor& d) const;
 
   const Factors& factors_;
-  const at::Tensor& sum_;
-  const SymmetricEigen& eigen_;
+  const Factors::SumVectors& sum_;
   const LeftSpace& space_;
   int64_t common_;         // dimensions of the space
   int64_t kept_from_ = 0;  // first direction that the cache keeps
   bool is_cached_ = false;
-  at::Tensor left_;  // m > n, once needed: all left singular vectors of the sum [m, r]
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

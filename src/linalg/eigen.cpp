@@ -54,9 +54,7 @@ bool passes_check(const at::Tensor& g, const at::Tensor& values, const at::Tenso
 
 }  // namespace
 
-at::Tensor short_side_rows(const at::Tensor& a) {
-  return (a.size(0) <= a.size(1) ? a : a.t()).to(at::kDouble);
-}
+at::Tensor short_side_rows(const at::Tensor& a) { return a.size(0) <= a.size(1) ? a : a.t(); }
 
 at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
 

@@ -8,8 +8,8 @@
 
 namespace isomerge {
 
-// a [m, n] with its short side first: a itself or its transpose, fp64. The Gram matrix of its rows
-// is the small one of the two that `a` has.
+// a [m, n] with its short side first: a itself or its transpose, a view. The Gram matrix of its
+// rows is the small one of the two that `a` has.
 at::Tensor short_side_rows(const at::Tensor& a);
 
 // g = vectors diag(values) vectors^T, or its leading part.

@@ -96,16 +96,21 @@ struct Operand {
 };
 
 template <typename Real>
-at::Tensor product_by(Gemm<Real> gemm, const at::Tensor& a, const at::Tensor& b) {
+void product_into(const at::Tensor& c, Gemm<Real> gemm, const at::Tensor& a, const at::Tensor& b) {
   const Operand left(a), right(b);
   const int m = static_cast<int>(a.size(0)), n = static_cast<int>(b.size(1));
-  const int k = static_cast<int>(a.size(1));
+  const int k = static_cast<int>(a.size(1)), leading = static_cast<int>(c.stride(0));
   const Real one = 1, zero = 0;
-  at::Tensor c = at::empty({m, n}, a.options());
   // c^T = b^T a^T, all as Fortran sees them.
   gemm(right.is_transposed ? "T" : "N", left.is_transposed ? "T" : "N", &n, &m, &k, &one,
        right.tensor.const_data_ptr<Real>(), &right.leading, left.tensor.const_data_ptr<Real>(),
-       &left.leading, &zero, c.mutable_data_ptr<Real>(), &n, 1, 1);
+       &left.leading, &zero, c.mutable_data_ptr<Real>(), &leading, 1, 1);
+}
+
+template <typename Real>
+at::Tensor product_by(Gemm<Real> gemm, const at::Tensor& a, const at::Tensor& b) {
+  at::Tensor c = at::empty({a.size(0), b.size(1)}, a.options());
+  product_into(c, gemm, a, b);
   return c;
 }
 
@@ -197,17 +202,22 @@ std::optional<at::Tensor> openblas_product(const at::Tensor& a, const at::Tensor
   }
 }
 
-std::optional<at::Tensor> openblas_gram(const at::Tensor& a) {
-  if (!can_take(a)) return std::nullopt;
+bool openblas_write_product(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b) {
+  if (!can_take(a) || !can_take(b) || c.stride(1) != 1) return false;
+  product_into(c, library().dgemm, a, b);
+  return true;
+}
+
+bool openblas_add_upper_gram(const at::Tensor& gram, const at::Tensor& a) {
+  if (!can_take(a)) return false;
   const Operand rows(a);
   const int m = static_cast<int>(a.size(0)), n = static_cast<int>(a.size(1));
-  const double one = 1.0, zero = 0.0;
-  at::Tensor gram = at::empty({m, m}, a.options());
+  const double one = 1.0;
   // Fortran's lower triangle is our upper one.
   library().dsyrk("L", rows.is_transposed ? "N" : "T", &m, &n, &one,
-                  rows.tensor.const_data_ptr<double>(), &rows.leading, &zero,
+                  rows.tensor.const_data_ptr<double>(), &rows.leading, &one,
                   gram.mutable_data_ptr<double>(), &m, 1, 1);
-  return gram.triu().add_(gram.triu(1).t());
+  return true;
 }
 
 std::optional<std::pair<at::Tensor, at::Tensor>> openblas_eigenpairs(const at::Tensor& g,

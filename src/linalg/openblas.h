@@ -26,8 +26,12 @@ bool has_openblas();
 // rows or columns are not contiguous is copied.
 std::optional<at::Tensor> openblas_product(const at::Tensor& a, const at::Tensor& b);
 
-// a a^T [m, m] for a [m, n] fp64, not empty. An operand as above.
-std::optional<at::Tensor> openblas_gram(const at::Tensor& a);
+// c = a b for fp64 matrices, the rows of c contiguous; operands as above. False: nothing was done.
+bool openblas_write_product(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b);
+
+// The upper triangle of gram [m, m] += that of a a^T, for a [m, n] fp64, not empty, and a
+// contiguous gram. An operand as above. False: nothing was done.
+bool openblas_add_upper_gram(const at::Tensor& gram, const at::Tensor& a);
 
 // The k largest eigenvalues [k], ascending, of g [r, r] symmetric, fp64, and their vectors [r, k];
 // nothing also if LAPACK fails or k is not in 1 ... r. Cost: 4/3 r^3 + 2 r^2 k flops; all of them

@@ -6,12 +6,14 @@
 
 namespace isomerge {
 
-// a b [m, n] of a [m, k] and b [k, n], both fp32 or both fp64; transposed views cost no copy.
-// Cost: 2 m n k flops.
+// a b [m, n] of a [m, k] and b [k, n], fp32 or fp64; transposed views cost no copy. Where one of
+// the two is fp64 the product is as well, and the other is widened block by block, never as a
+// whole. Cost: 2 m n k flops.
 at::Tensor multiply(const at::Tensor& a, const at::Tensor& b);
 
-// a a^T [m, m] for a [m, n] fp64, exactly symmetric. Cost: m^2 n flops by OpenBLAS, else an eighth
-// more, since blocks on and above the diagonal are computed.
-at::Tensor gram_of_rows(const at::Tensor& a);
+// a a^T [m, m] in fp64 for a [m, n], fp64 or fp32 (widened block by block), exactly symmetric; with
+// `more` [m, m], symmetric, more + a a^T. Cost: m^2 n flops by OpenBLAS, else an eighth
+// more.
+at::Tensor gram_of_rows(const at::Tensor& a, const at::Tensor& more = {});
 
 }  // namespace isomerge

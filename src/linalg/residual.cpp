@@ -13,25 +13,30 @@ namespace {
 
 constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
 
-Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
-  Svd svd = leading_triplets(d - multiply(space.u, multiply(space.u.t(), d)), s, Route::kLapack);
-  svd.fallbacks = 1;
-  return svd;
-}
-
 }  // namespace
 
-CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k) {
+Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
+  const at::Tensor inside = multiply(space.u.t(), d);
+  const at::Tensor rest = d.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
+  return leading_triplets(rest.sub_(multiply(space.u, inside)), s, Route::kLapack);
+}
+
+at::Tensor long_side_vectors(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k) {
+  const at::Tensor s = singular_values(eigen).narrow(0, 0, k).clamp_min(kTiny);
+  return multiply(eigen.vectors.narrow(1, 0, k).t(), short_side_rows(c)).div_(s.unsqueeze(1));
+}
+
+CommonSpace leading_space(const SymmetricEigen& eigen, const at::Tensor& others, bool is_wide,
+                          int64_t k) {
   const int64_t r = eigen.values.numel();
   const at::Tensor s = singular_values(eigen);
-  const at::Tensor leading = eigen.vectors.narrow(1, 0, k);
-  const at::Tensor kept = s.narrow(0, 0, k).clamp_min(kTiny);
+  const at::Tensor leading = eigen.vectors.narrow(1, 0, k), long_side = others.narrow(0, 0, k);
   CommonSpace space;
-  if (c.size(0) <= c.size(1)) {
-    space.triplets = {leading, s.narrow(0, 0, k), multiply(leading.t(), c) / kept.unsqueeze(1)};
+  if (is_wide) {
+    space.triplets = {leading, s.narrow(0, 0, k), long_side};
     space.left.complement = eigen.vectors.narrow(1, k, r - k);
   } else {
-    space.triplets = {multiply(c, leading) / kept, s.narrow(0, 0, k), leading.t()};
+    space.triplets = {long_side.t(), s.narrow(0, 0, k), leading.t()};
   }
   space.triplets.next = k < r ? s[k].item<double>() : 0.0;
   space.left.u = space.triplets.u;
@@ -48,8 +53,12 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
                       int64_t s) {
   const SymmetricEigen eigen = leading_eigenpairs(gram, s);
-  if (!eigen.is_sound) return lapack_residual_triplets(d, space, s);
   Svd svd;
+  if (!eigen.is_sound) {
+    svd = lapack_residual_triplets(d, space, s);
+    svd.fallbacks = 1;
+    return svd;
+  }
   if (space.complement.defined()) {
     svd.u = multiply(space.complement, eigen.vectors);
     const at::Tensor along = multiply(svd.u.t(), d);

@@ -17,19 +17,28 @@ struct LeftSpace {
   at::Tensor complement;  // m <= n: [m, m - k] with [u complement] orthogonal; else undefined
 };
 
-// The k leading triplets of c [m, n] and the space of their left vectors, from all eigenpairs of
-// the Gram matrix of c's short side; c fp64. Directions beyond numerical rank must not be asked
-// for: their vectors on the long side are not orthonormal. Cost: 2 m n k flops.
+// The k leading triplets of a matrix [m, n] and the space of their left vectors; views, no work.
 struct CommonSpace {
   Svd triplets;
   LeftSpace left;
 };
-CommonSpace leading_space(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k);
+
+// eigen    all pairs of the Gram matrix of its short side.
+// others   [k or more, long side]: its leading singular vectors on the long side, as rows
+//          (long_side_vectors). Directions beyond numerical rank must not be asked for: these
+//          vectors are not orthonormal there.
+// is_wide  m <= n.
+CommonSpace leading_space(const SymmetricEigen& eigen, const at::Tensor& others, bool is_wide,
+                          int64_t k);
+
+// The k leading singular vectors of c [m, n] on its long side, as rows [k, long side], from
+// eigenpairs of the Gram matrix of its short side. Cost: 2 m n k flops.
+at::Tensor long_side_vectors(const at::Tensor& c, const SymmetricEigen& eigen, int64_t k);
 
 // Gram matrix of R's short side, in the coordinates that its triplets are computed in: those of
 // the complement where m <= n ([m - k, m - k], a small matrix), else those of R's rows ([n, n]).
 //
-// d     [m, n] fp64.
+// d     [m, n], fp64 or fp32 (widened block by block).
 // cost  m <= n: (2 n + m - k) m (m - k) flops; else m n^2 + 2 m n k + n^2 k.
 at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space);
 
@@ -37,5 +46,8 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space);
 // LAPACK's SVD of R takes over. Cost: the eigenproblem + 2 m n s flops and less.
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
                       int64_t s);
+
+// The same by LAPACK's SVD of R, formed in fp64. Cost: thin_svd() of R + 4 m n k flops.
+Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s);
 
 }  // namespace isomerge

@@ -33,7 +33,9 @@ at::Tensor lapack_values(const at::Tensor& a) {
 Svd lapack_triplets(const at::Tensor& a, int64_t k) {
   const Svd all = thin_svd(a.to(at::kDouble));
   Svd leading = all.leading(k);
-  leading.next = k < all.s.numel() ? all.s[k].item<double>() : 0.0;
+  // Copies: a view of few vectors would keep all of them in memory.
+  leading.u = leading.u.clone();
+  leading.vt = leading.vt.clone();
   return leading;
 }
 

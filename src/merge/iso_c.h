@@ -24,7 +24,7 @@ namespace isomerge {
 // returns     [m, n]; mean(s) runs over all min(m, n) values, zeros included, as in the authors'
 //             code.
 // cost        polar_factor() of one matrix.
-Merged merge_iso_c(const Factors& factors, NullSpace null_space = NullSpace::kZero);
+Merged merge_iso_c(Factors factors, NullSpace null_space = NullSpace::kZero);
 
 MatrixCost iso_c_cost(int64_t m, int64_t n, int64_t tasks);
 

@@ -2,79 +2,70 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include <ATen/ops/dot.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "linalg/product.h"
 #include "merge/basis_stack.h"
 #include "merge/iso_c.h"
 
 namespace isomerge {
 namespace {
 
-// The common space: triplets that count, their left space, and what the tasks' residuals need.
+// The k leading directions of the sum, and what the tasks' residuals need.
 struct Common {
   Svd triplets;                // k of them, or fewer where some count as zero
   double sum_of_values = 0.0;  // of all k
   double sigma_1 = 0.0;        // of the sum
   LeftSpace left;
-  SymmetricEigen eigen;  // undefined where LAPACK did the work
-  Findings findings = {};
+  Factors::SumVectors vectors = {};  // empty where LAPACK did the work
 };
 
-// As leading_space(), by LAPACK.
-CommonSpace lapack_space(const Svd& all, int64_t kept) {
-  const int64_t m = all.u.size(0), r = all.s.numel();
-  CommonSpace space{all.leading(kept), {all.u.narrow(1, 0, kept), {}}};
-  if (m == r) space.left.complement = all.u.narrow(1, kept, r - kept);
-  return space;
+Common common_of(const at::Tensor& values, int64_t k, CommonSpace space) {
+  return {std::move(space.triplets), values.narrow(0, 0, k).sum().item<double>(),
+          values[0].item<double>(), std::move(space.left)};
 }
 
-Common common_space(const Factors& factors, const at::Tensor& sum, int64_t k,
-                    NullSpace null_space) {
-  const int64_t r = factors.rank();
-  Common common;
-  at::Tensor s;
-  Rank rank;
-  const auto look_at = [&](const at::Tensor& values) {
-    s = values;
-    common.sigma_1 = s[0].item<double>();
-    rank = rank_above(s.narrow(0, 0, k), null_threshold(r, common.sigma_1));
-  };
-  bool by_lapack = factors.route() == Route::kLapack;
-  if (!by_lapack) {
-    common.eigen = factors.sum_eigen(sum);
-    common.findings.fallbacks = common.eigen.is_sound ? 0 : 1;
-    if (common.eigen.is_sound) look_at(singular_values(common.eigen));
-    common.findings.repeats = common.eigen.is_sound && rank.is_doubtful ? 1 : 0;
-    by_lapack = !common.eigen.is_sound || rank.is_doubtful;
+// How many of the k leading directions count.
+Rank rank_of(const at::Tensor& values, int64_t r, int64_t k) {
+  return rank_above(values.narrow(0, 0, k), null_threshold(r, values[0].item<double>()));
+}
+
+// Nothing where the eigenpairs fail their check or leave in doubt what counts: LAPACK's part then.
+std::optional<Common> common_by_gram(const Factors& factors, int64_t k, Findings* findings) {
+  Factors::SumVectors vectors = factors.sum_vectors(k);
+  if (!vectors.eigen.is_sound) {
+    findings->fallbacks += 1;
+    return std::nullopt;
   }
-  Svd all;
-  if (by_lapack) {
-    all = thin_svd(sum);
-    look_at(all.s);
-    common.eigen = {};
+  const at::Tensor values = singular_values(vectors.eigen);
+  const Rank rank = rank_of(values, factors.rank(), k);
+  if (rank.is_doubtful) {
+    findings->repeats += 1;
+    return std::nullopt;
   }
-  const int64_t kept = null_space == NullSpace::kFill ? k : rank.kept;
-  CommonSpace space = by_lapack ? lapack_space(all, kept) : leading_space(sum, common.eigen, kept);
-  common.triplets = std::move(space.triplets);
-  common.left = std::move(space.left);
-  common.sum_of_values = s.narrow(0, 0, k).sum().item<double>();
-  common.findings.cut = k - kept;
-  common.findings.tied = is_tied_cut(common.triplets, r) ? 1 : 0;
+  const at::Tensor& first = factors.update(0);
+  Common common = common_of(
+      values, k,
+      leading_space(vectors.eigen, vectors.others, first.size(0) <= first.size(1), rank.kept));
+  common.vectors = std::move(vectors);
   return common;
 }
 
-Svd lapack_residual(const Factors& factors, int64_t t, const Common& common, int64_t s) {
-  const at::Tensor d = factors.update(t).to(at::kDouble);
-  return leading_triplets(d.sub(multiply(common.left.u, multiply(common.left.u.t(), d))), s,
-                          Route::kLapack);
+Common common_by_lapack(const Factors& factors, int64_t k, NullSpace null_space) {
+  const Svd all = thin_svd(factors.sum());
+  const int64_t m = all.u.size(0), r = all.s.numel();
+  const int64_t kept = null_space == NullSpace::kFill ? k : rank_of(all.s, r, k).kept;
+  CommonSpace space{all.leading(kept), {all.u.narrow(1, 0, kept), {}}};
+  if (m == r) space.left.complement = all.u.narrow(1, kept, r - kept);
+  return common_of(all.s, k, std::move(space));
 }
 
 // Not below the Frobenius norm and at most a hundredth above it. Squares in fp32 take a quarter of
@@ -108,25 +99,31 @@ struct Directions {
   double sum_of_values = 0.0;
 };
 
-// What only this needs, the sum above all, is gone before the stack is made orthonormal.
-Directions collect(const Factors& factors, const IsoCtsBudget& budget, NullSpace null_space,
+// What only this needs is gone before the stack is made orthonormal, every update once it was used.
+Directions collect(Factors factors, const IsoCtsBudget& budget, NullSpace null_space,
                    Findings* findings) {
   const int64_t r = factors.rank();
-  const at::Tensor sum = factors.sum();
-  const Common common = common_space(factors, sum, budget.common, null_space);
-  *findings = common.findings;
-  Directions out{BasisStack(factors.route(), null_space), common.triplets.s.numel() > 0,
-                 common.sum_of_values};
-  out.stack.append(common.triplets);
-  const bool by_lapack = factors.route() == Route::kLapack;
-  Residuals residuals(factors, sum, common.eigen, common.left);
+  const bool is_gram = factors.route() == Route::kGram;
+  std::optional<Common> common;
+  if (is_gram) common = common_by_gram(factors, budget.common, findings);
+  if (!common) common = common_by_lapack(factors, budget.common, null_space);
+  findings->cut = budget.common - common->triplets.s.numel();
+  findings->tied = is_tied_cut(common->triplets, r) ? 1 : 0;
+
+  Directions out{BasisStack(factors.route(), null_space), common->triplets.s.numel() > 0,
+                 common->sum_of_values};
+  out.stack.append(common->triplets);
+  const Residuals residuals(factors, common->vectors, common->left);
   for (int64_t t = 0; t < factors.tasks(); ++t) {
-    const auto repeat = [&] { return lapack_residual(factors, t, common, budget.per_task); };
-    const Svd task = by_lapack ? repeat() : residuals.triplets(t, budget.per_task);
-    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common.sigma_1),
-                     repeat);
+    const auto by_lapack = [&] {
+      return lapack_residual_triplets(factors.update(t), common->left, budget.per_task);
+    };
+    const Svd task = is_gram ? residuals.triplets(t, budget.per_task) : by_lapack();
+    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common->sigma_1),
+                     by_lapack);
     findings->tied += is_tied_cut(task, r) ? 1 : 0;
     out.sum_of_values += task.s.sum().item<double>();
+    factors.release(t);
   }
   return out;
 }
@@ -145,21 +142,24 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction) {
   return {r - per_task * tasks, per_task};
 }
 
-Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options) {
+Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
   const int64_t r = factors.rank();
   const IsoCtsBudget budget = iso_cts_budget(r, factors.tasks(), options.common_fraction);
-  if (budget.per_task == 0) return merge_iso_c(factors, options.null_space);
+  if (budget.per_task == 0) return merge_iso_c(std::move(factors), options.null_space);
 
+  const at::TensorOptions kind = factors.update(0).options();
+  const at::ScalarType product_dtype = factors.product_dtype();
+  const std::vector<int64_t> shape = factors.update(0).sizes().vec();
   Merged merged;
-  Directions directions = collect(factors, budget, options.null_space, &merged.findings);
+  Directions directions = collect(std::move(factors), budget, options.null_space, &merged.findings);
   if (directions.stack.is_empty()) {
-    merged.update = at::zeros_like(factors.update(0));
+    merged.update = at::zeros(shape, kind);
     return merged;
   }
   const BasisStack::Orthonormal basis =
       std::move(directions.stack).orthonormalise(r, directions.has_common, &merged.findings);
   const at::Tensor mean = at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r));
-  merged.update = combine(basis.u, mean, basis.v, factors.product_dtype()).to(factors.dtype());
+  merged.update = combine(basis.u, mean, basis.v, product_dtype).to(kind);
   return merged;
 }
 
@@ -176,7 +176,7 @@ MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fract
   cost.products += m <= n ? t * all * 3 * rest : t * all * (1.125 * r + 2 * k);
   cost.products += 4 * all * r + 3 * stack * rest;
   cost.eigen += m <= n ? t * rest * rest * rest : t * r * r * r / 3;
-  cost.workspace = static_cast<uint64_t>(8 * (4 * all + 2 * stack + 6 * r * r));
+  cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
   return cost;
 }
 

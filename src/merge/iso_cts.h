@@ -44,7 +44,7 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction);
 // cost     fp32, m <= n: the residuals have only r - k dimensions, so T small eigenproblems; m > n:
 //          T of size n. One of size r for the sum, two of size 2 s T for the stacks. fp64: T + 3
 //          thin SVDs.
-Merged merge_iso_cts(const Factors& factors, const IsoCtsOptions& options = {});
+Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options = {});
 
 MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fraction);
 

@@ -1,6 +1,7 @@
 #include "merge/method.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -65,14 +66,14 @@ Rules consensus_ta_rules(const Options& options) {
 Rules tsv_m_rules(const Options& options) {
   const NullSpace null_space = null_space_of(options);
   return per_matrix(
-      null_space, [=](const Factors& factors) { return merge_tsv_m(factors, null_space); },
+      null_space, [=](Factors factors) { return merge_tsv_m(std::move(factors), null_space); },
       tsv_m_cost);
 }
 
 Rules iso_c_rules(const Options& options) {
   const NullSpace null_space = null_space_of(options);
   return per_matrix(
-      null_space, [=](const Factors& factors) { return merge_iso_c(factors, null_space); },
+      null_space, [=](Factors factors) { return merge_iso_c(std::move(factors), null_space); },
       iso_c_cost);
 }
 
@@ -80,7 +81,7 @@ Rules iso_cts_rules(const Options& options) {
   const NullSpace null_space = null_space_of(options);
   const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")), null_space};
   return per_matrix(
-      null_space, [=](const Factors& factors) { return merge_iso_cts(factors, resolved); },
+      null_space, [=](Factors factors) { return merge_iso_cts(std::move(factors), resolved); },
       [=](int64_t m, int64_t n, int64_t tasks) {
         return iso_cts_cost(m, n, tasks, resolved.common_fraction);
       });

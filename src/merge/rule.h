@@ -28,7 +28,8 @@ struct Merged {
   Findings findings = {};
 };
 
-using MatrixRule = std::function<Merged(const Factors&)>;
+// Takes the updates, so that each is gone from memory once it was used.
+using MatrixRule = std::function<Merged(Factors)>;
 
 // What a matrix rule will need for T matrices [m, n] in fp32, by counting its products.
 struct MatrixCost {

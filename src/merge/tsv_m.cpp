@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
 
 #include "merge/basis_stack.h"
 
@@ -11,9 +12,12 @@ namespace isomerge {
 
 int64_t tsv_m_rank(int64_t r, int64_t tasks) { return r / tasks; }
 
-Merged merge_tsv_m(const Factors& factors, NullSpace null_space) {
+Merged merge_tsv_m(Factors factors, NullSpace null_space) {
   const int64_t r = factors.rank();
   const int64_t s = tsv_m_rank(r, factors.tasks());
+  const at::TensorOptions options = factors.update(0).options();
+  const at::ScalarType product_dtype = factors.product_dtype();
+  const std::vector<int64_t> shape = factors.update(0).sizes().vec();
   Merged merged;
   BasisStack stack(factors.route(), null_space);
   for (int64_t t = 0; s > 0 && t < factors.tasks(); ++t) {
@@ -21,18 +25,19 @@ Merged merge_tsv_m(const Factors& factors, NullSpace null_space) {
     stack.append(task, null_threshold(r, task.s[0].item<double>()),
                  [&] { return leading_triplets(factors.update(t), s, Route::kLapack); });
     merged.findings.tied += is_tied_cut(task, r) ? 1 : 0;
+    factors.release(t);
   }
   if (stack.is_empty()) {
-    merged.update = at::zeros_like(factors.update(0));
+    merged.update = at::zeros(shape, options);
     return merged;
   }
   const BasisStack::Orthonormal basis =
       std::move(stack).orthonormalise(r, /*first_is_orthonormal=*/true, &merged.findings);
-  merged.update = combine(basis.u, basis.s, basis.v, factors.product_dtype()).to(factors.dtype());
+  merged.update = combine(basis.u, basis.s, basis.v, product_dtype).to(options);
   return merged;
 }
 
-// One update in fp64, once more transposed; the stacks and their copies; five matrices of order r.
+// The stacks and their copies; six matrices of order r.
 MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks) {
   const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
   MatrixCost cost;
@@ -40,7 +45,7 @@ MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks) {
   const double stack = static_cast<double>(m + n) * r;
   cost.products = static_cast<double>(tasks) * all * r * 1.125 + 4 * all * r + 3 * stack * r;
   cost.eigen = static_cast<double>(tasks + 2) * r * r * r;
-  cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
+  cost.workspace = static_cast<uint64_t>(8 * (2 * stack + 6 * r * r));
   return cost;
 }
 

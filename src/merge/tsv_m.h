@@ -26,7 +26,7 @@ int64_t tsv_m_rank(int64_t r, int64_t tasks);
 //             kFill needs Route::kLapack.
 // returns     [m, n].
 // cost        T leading_triplets(), two orthonormalise() and combine().
-Merged merge_tsv_m(const Factors& factors, NullSpace null_space = NullSpace::kZero);
+Merged merge_tsv_m(Factors factors, NullSpace null_space = NullSpace::kZero);
 
 MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks);
 

@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -56,13 +57,14 @@ TEST_F(OpenBlas, EmptyMixedAndOtherDtypesAreLeftToLibTorch) {
   EXPECT_TRUE(multiply(a, at::empty({4, 0}, at::kDouble)).equal(at::empty({3, 0}, at::kDouble)));
 }
 
-TEST_F(OpenBlas, GramIsTheProductWithTheTransposeAndExactlySymmetric) {
+TEST_F(OpenBlas, GramAddsToTheUpperTriangleAlone) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{1, 3}, {40, 90}, {90, 40}}) {
     const at::Tensor a = random_tensor({m, n}, 1);
     for (const at::Tensor& layout : layouts_of(a)) {
-      const at::Tensor gram = openblas_gram(layout).value();
-      EXPECT_LE(relative_error(gram, at::matmul(a, a.t())), 1e-14);
-      EXPECT_TRUE(gram.equal(gram.t()));
+      at::Tensor gram = at::ones({m, m}, at::kDouble);
+      ASSERT_TRUE(openblas_add_upper_gram(gram, layout));
+      EXPECT_LE(relative_error(gram.triu(), at::matmul(a, a.t()).add(1).triu()), 1e-14);
+      EXPECT_TRUE(gram.tril(-1).equal(at::ones({m, m}, at::kDouble).tril(-1))) << "not touched";
     }
   }
 }

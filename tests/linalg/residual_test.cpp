@@ -11,7 +11,8 @@ namespace isomerge {
 namespace {
 
 CommonSpace space_of(const at::Tensor& c, int64_t k) {
-  return leading_space(c, all_eigenpairs(gram_of_rows(c.size(0) <= c.size(1) ? c : c.t())), k);
+  const SymmetricEigen eigen = all_eigenpairs(gram_of_rows(short_side_rows(c)));
+  return leading_space(eigen, long_side_vectors(c, eigen, k), c.size(0) <= c.size(1), k);
 }
 
 class ResidualTest : public ::testing::TestWithParam<std::pair<int64_t, int64_t>> {};
