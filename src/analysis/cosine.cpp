@@ -17,20 +17,17 @@
 namespace isomerge {
 namespace {
 
-struct RowBlock {
+struct Part {
   size_t tensor = 0;
-  int64_t first = 0, rows = 0;
+  RowBlock block;
 };
 
-std::vector<RowBlock> cut_into_blocks(const std::vector<TensorInfo>& tensors) {
-  std::vector<RowBlock> blocks;
+std::vector<Part> cut_into_parts(const std::vector<TensorInfo>& tensors) {
+  std::vector<Part> parts;
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const int64_t rows = row_count(tensors[i]), step = rows_per_block(tensors[i]);
-    for (int64_t first = 0; first < rows; first += step) {
-      blocks.push_back({i, first, std::min(step, rows - first)});
-    }
+    for (const RowBlock& block : row_blocks(tensors[i])) parts.push_back({i, block});
   }
-  return blocks;
+  return parts;
 }
 
 // Inner products of all updates, D_M last, over one block. [T + 1, T + 1] fp64.
@@ -71,7 +68,7 @@ CosineGroup cosines_of(const std::string& group, int64_t tensors, const at::Tens
 std::vector<CosineGroup> update_cosines(const Updates& updates, const MergedUpdate* merged,
                                         const CosineSettings& settings) {
   const std::vector<TensorInfo> tensors = selected_floating(updates.tensors(), settings.selection);
-  const std::vector<RowBlock> blocks = cut_into_blocks(tensors);
+  const std::vector<Part> parts = cut_into_parts(tensors);
   const auto count = static_cast<int64_t>(updates.tasks().size()) + 1;
   std::map<std::string, std::pair<int64_t, at::Tensor>, NaturalOrder> groups;
   for (const TensorInfo& info : tensors) {
@@ -79,16 +76,17 @@ std::vector<CosineGroup> update_cosines(const Updates& updates, const MergedUpda
     if (!products.defined()) products = at::zeros({count, count}, at::kDouble);
     ++members;
   }
-  Progress progress("cosines", std::max<size_t>(blocks.size(), 1));
+  Progress progress("cosines", std::max<size_t>(parts.size(), 1));
   ordered_parallel(
-      blocks.size(), settings.threads,
+      parts.size(), settings.threads,
       [&](size_t i) {
-        const std::string& name = tensors[blocks[i].tensor].name;
-        if (blocks[i].first == 0) updates.will_need(name);
-        return named_work(name, [&] { return block_products(updates, merged, name, blocks[i]); });
+        const std::string& name = tensors[parts[i].tensor].name;
+        if (parts[i].block.first == 0) updates.will_need(name);
+        return named_work(name,
+                          [&] { return block_products(updates, merged, name, parts[i].block); });
       },
       [&](size_t i, const at::Tensor& products) {
-        const std::string& name = tensors[blocks[i].tensor].name;
+        const std::string& name = tensors[parts[i].tensor].name;
         groups[group_of(name, settings.grouping)].second.add_(products);
         progress.add(1, name);
       });

@@ -6,16 +6,16 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "checkpoint/output.h"
 #include "task/entries.h"
 #include "task/updates.h"
 
 namespace isomerge {
 namespace {
 
-// What merge_files() writes into the metadata of its outputs.
 bool says_update(const Checkpoint& file) {
-  const auto content = file.metadata().find("isomerge.content");
-  return content != file.metadata().end() && content->second == "merged update";
+  const auto content = file.metadata().find(kContentKey);
+  return content != file.metadata().end() && content->second == kContentUpdate;
 }
 
 Layout floating_layout(const Checkpoint& checkpoint) {

@@ -13,6 +13,11 @@
 
 namespace isomerge {
 
+// Metadata of a merged checkpoint that says what it holds.
+inline const std::string kContentKey = "isomerge.content";
+inline const std::string kContentModel = "model";
+inline const std::string kContentUpdate = "merged update";
+
 enum class OutputKind {
   kSafetensors,  // *.safetensors
   kFolder,       // a folder that is there, or "name/"

@@ -6,11 +6,11 @@
 #include <mutex>
 #include <thread>
 
-#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "model/single_thread.h"
 
 namespace isomerge {
 namespace {
@@ -29,7 +29,6 @@ class Job {
 
   // Takes batches until there are none left, or until one failed in any worker.
   void work() {
-    at::set_num_threads(1);
     int64_t first = std::numeric_limits<int64_t>::max();  // an error of the loader comes last
     try {
       while (!failed()) {
@@ -116,14 +115,11 @@ Evaluation evaluate(const Encoder& encoder, const ClassHead& head, const Pack& p
   head.require_classes_of(pack);
   pack.verify();
   Job job(encoder, head, pack, pack.require_split(split), options);
-
-  // New threads of LibTorch start with the number set last in any thread: put it back afterwards.
-  const int intra_op_threads = at::get_num_threads();
+  const SingleThread single_thread;
   {
     std::vector<std::jthread> workers;
     for (int i = 0; i < options.threads; ++i) workers.emplace_back(&Job::work, &job);
   }
-  at::set_num_threads(intra_op_threads);
   return job.result();
 }
 

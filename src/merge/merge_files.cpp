@@ -62,7 +62,7 @@ std::map<std::string, std::string> output_metadata(const Recipe& recipe, const O
       {"isomerge.recipe", configuration_text({recipe.method, options, shown_alpha})},
       {"isomerge.tasks", join(tasks, ",")},
       {"isomerge.precision", precision_text(recipe.precision)},
-      {"isomerge.content", recipe.update_only ? "merged update" : "model"},
+      {kContentKey, recipe.update_only ? kContentUpdate : kContentModel},
       {base_key(), no_hash}};
   for (const std::string& task : tasks) metadata[expert_key(task)] = no_hash;
   return metadata;

@@ -1,6 +1,6 @@
 #include "merge/pieces.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "base/interrupt.h"
 #include "base/parallel.h"
@@ -29,15 +29,15 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
         return piece;
       },
       [&](size_t, Piece piece) {
-        const int64_t all = piece.rows;
-        const int64_t step = is_for_matrix_rule(piece, rules) || piece.role == Role::kCopied
-                                 ? std::max<int64_t>(all, 1)
-                                 : rows_per_block(piece.info);
-        do {
-          piece.rows = std::min(step, all - piece.first);
+        if (is_for_matrix_rule(piece, rules) || piece.role == Role::kCopied) {
+          pieces.push_back(std::move(piece));
+          return;
+        }
+        for (const RowBlock& block : row_blocks(piece.info)) {
+          piece.first = block.first;
+          piece.rows = block.rows;
           pieces.push_back(piece);
-          piece.first += piece.rows;
-        } while (piece.first < all);
+        }
       });
   return pieces;
 }

@@ -38,8 +38,8 @@ std::string sortable_table(const std::string& label, const std::string& inside) 
       markup_escaped(label), inside);
 }
 
-std::string rank_class(Rank rank) {
-  return rank == Rank::kBest ? "best" : rank == Rank::kSecond ? "second" : "";
+std::string standing_class(Standing standing) {
+  return standing == Standing::kBest ? "best" : standing == Standing::kSecond ? "second" : "";
 }
 
 std::string nai_text(const std::optional<double>& nai) {
@@ -106,7 +106,7 @@ std::string means_table(const Table& table) {
           number_cell(static_cast<double>(row.cells.size()), set_texts[static_cast<size_t>(at)]);
     }
     text += number_cell(row.accuracy, row.accuracy ? percent(*row.accuracy) : row.note,
-                        rank_class(row.rank));
+                        standing_class(row.standing));
     text += number_cell(row.interval ? std::optional(row.interval->low) : std::nullopt,
                         row.interval ? interval_text(*row.interval) : "");
     text += number_cell(row.normalised, percent(row.normalised));

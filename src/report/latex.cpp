@@ -14,13 +14,13 @@ namespace {
 
 using Lines = std::vector<std::vector<std::string>>;  // the first is the heading
 
-std::string ranked(Rank rank, const std::string& text) {
-  switch (rank) {
-    case Rank::kBest:
+std::string ranked(Standing standing, const std::string& text) {
+  switch (standing) {
+    case Standing::kBest:
       return "\\textbf{" + text + "}";
-    case Rank::kSecond:
+    case Standing::kSecond:
       return "\\underline{" + text + "}";
-    case Rank::kNone:
+    case Standing::kNone:
       break;
   }
   return text;
@@ -28,7 +28,7 @@ std::string ranked(Rank rank, const std::string& text) {
 
 std::string mean_text(const TableRow& row) {
   if (!row.accuracy) return latex_escaped(row.note);
-  std::string text = ranked(row.rank, percent(*row.accuracy));
+  std::string text = ranked(row.standing, percent(*row.accuracy));
   if (row.normalised) text += fmt::format(" ({})", percent(*row.normalised));
   return (row.is_tied() ? "$^\\dagger$" : "") + text;
 }
@@ -77,22 +77,23 @@ Lines mean_lines(const Table& table) {
 }
 
 // Which rows are best and second on one task.
-std::map<const TableRow*, Rank> task_ranks(const std::vector<const TableRow*>& rows, size_t task) {
+std::map<const TableRow*, Standing> task_standings(const std::vector<const TableRow*>& rows,
+                                                   size_t task) {
   std::vector<double> values;
   for (const TableRow* row : rows) {
-    const bool takes_part = row->rank != Rank::kNone || row->to_best;
+    const bool takes_part = row->standing != Standing::kNone || row->to_best;
     if (takes_part) values.push_back(row->cells[task].accuracy->value());
   }
   std::sort(values.rbegin(), values.rend());
   values.erase(std::unique(values.begin(), values.end()), values.end());
-  std::map<const TableRow*, Rank> ranks;
+  std::map<const TableRow*, Standing> standings;
   for (const TableRow* row : rows) {
-    if (row->rank == Rank::kNone && !row->to_best) continue;
+    if (row->standing == Standing::kNone && !row->to_best) continue;
     const double value = row->cells[task].accuracy->value();
-    if (value == values[0]) ranks[row] = Rank::kBest;
-    if (values.size() > 1 && value == values[1]) ranks[row] = Rank::kSecond;
+    if (value == values[0]) standings[row] = Standing::kBest;
+    if (values.size() > 1 && value == values[1]) standings[row] = Standing::kSecond;
   }
-  return ranks;
+  return standings;
 }
 
 Lines task_lines(const Table& table, const std::vector<std::string>& set) {
@@ -105,10 +106,10 @@ Lines task_lines(const Table& table, const std::vector<std::string>& set) {
   }
   for (size_t task = 0; task < set.size(); ++task) {
     lines.push_back({latex_escaped(task_title(table, set[task]))});
-    auto ranks = task_ranks(rows, task);
+    auto standings = task_standings(rows, task);
     for (const TableRow* row : rows) {
       const TaskCell& cell = row->cells[task];
-      lines.back().push_back(cell.accuracy ? ranked(ranks[row], percent(cell.accuracy->value()))
+      lines.back().push_back(cell.accuracy ? ranked(standings[row], percent(cell.accuracy->value()))
                                            : latex_escaped(cell.note));
     }
   }

@@ -34,14 +34,14 @@ void rank_group(const std::vector<TableRow*>& rows, const ExperimentRecords& rec
   const TableRow* second = nullptr;
   for (TableRow* row : rows) {
     if (!lower(row, best)) {
-      row->rank = Rank::kBest;
+      row->standing = Standing::kBest;
       continue;
     }
     row->to_best = difference(*row, *best, records);
     if (second == nullptr || lower(second, row)) second = row;
   }
   for (TableRow* row : rows) {
-    if (second != nullptr && *row->accuracy == *second->accuracy) row->rank = Rank::kSecond;
+    if (second != nullptr && *row->accuracy == *second->accuracy) row->standing = Standing::kSecond;
   }
 }
 

@@ -26,7 +26,7 @@ struct TaskCell {
 };
 
 // Among the rows of the same task set that hold one merged model.
-enum class Rank { kNone, kBest, kSecond };
+enum class Standing { kNone, kBest, kSecond };
 
 struct TableRow {
   std::string method;  // "iso_cts"
@@ -40,7 +40,7 @@ struct TableRow {
   std::optional<double> nai;                   // likewise
   std::optional<Interval> interval;            // 95 %, of `accuracy`
   std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
-  Rank rank = Rank::kNone;
+  Standing standing = Standing::kNone;
   std::optional<Difference> to_best;  // of `accuracy`, to the best row; not of the best itself
   // The row of the experiment with its lambdas, and which of its candidates is `chosen`.
   std::optional<Row> source;

@@ -25,13 +25,13 @@ Json cell_json(const TaskCell& cell) {
   return json;
 }
 
-const char* rank_text(Rank rank) {
-  switch (rank) {
-    case Rank::kBest:
+const char* standing_text(Standing standing) {
+  switch (standing) {
+    case Standing::kBest:
       return "best";
-    case Rank::kSecond:
+    case Standing::kSecond:
       return "second";
-    case Rank::kNone:
+    case Standing::kNone:
       break;
   }
   return "";
@@ -54,7 +54,7 @@ Json row_json(const TableRow& row) {
                {"interval", row.interval ? Json({row.interval->low, row.interval->high}) : Json()},
                {"normalised", number_or_null(row.normalised)},
                {"nai", number_or_null(row.nai)},
-               {"rank", rank_text(row.rank)},
+               {"standing", standing_text(row.standing)},
                {"to_best", difference_json(row.to_best)},
                {"note", row.note},
                {"tasks", Json::array()}};

@@ -68,10 +68,16 @@ void refuse_nonfinite(const at::Tensor& values, const std::string& name, const s
 
 int64_t row_count(const TensorInfo& info) { return info.shape.empty() ? 1 : info.shape[0]; }
 
-int64_t rows_per_block(const TensorInfo& info) {
+std::vector<RowBlock> row_blocks(const TensorInfo& info) {
   constexpr int64_t kEntries = int64_t{1} << 17;
-  const int64_t rows = std::max<int64_t>(row_count(info), 1);
-  return std::max<int64_t>(kEntries / std::max<int64_t>(info.elements() / rows, 1), 1);
+  const int64_t rows = row_count(info);
+  const int64_t row_entries = info.elements() / std::max<int64_t>(rows, 1);
+  const int64_t step = std::max<int64_t>(kEntries / std::max<int64_t>(row_entries, 1), 1);
+  std::vector<RowBlock> blocks{{0, std::min(step, rows)}};
+  for (int64_t first = step; first < rows; first += step) {
+    blocks.push_back({first, std::min(step, rows - first)});
+  }
+  return blocks;
 }
 
 std::string role_text(Role role) {
@@ -174,12 +180,10 @@ Updates::Loaded Updates::load(const std::string& name, at::ScalarType dtype) con
 
 bool Updates::is_unchanged(const std::string& name) const {
   const TensorInfo& info = base_->require_info(name);
-  const int64_t rows = row_count(info), step = rows_per_block(info);
-  for (int64_t first = 0; first < rows; first += step) {
-    const int64_t count = std::min(step, rows - first);
-    const at::Tensor base = read_rows(*base_, info, first, count);
+  for (const auto& [first, rows] : row_blocks(info)) {
+    const at::Tensor base = read_rows(*base_, info, first, rows);
     for (const auto& expert : experts_) {
-      const at::Tensor other = read_rows(*expert, info, first, count);
+      const at::Tensor other = read_rows(*expert, info, first, rows);
       if (!other.to(base.scalar_type()).equal(base)) return false;
     }
   }

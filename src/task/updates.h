@@ -48,10 +48,17 @@ struct RoleRules {
   void require_matches(const std::vector<TensorInfo>& tensors) const;
 };
 
-// Rows of a tensor, and how many of them make a block of some 2^17 entries (at least one row):
-// small enough that T blocks stay in the cache, large enough to read well.
+// Rows of a tensor; a scalar is one.
 int64_t row_count(const TensorInfo& info);
-int64_t rows_per_block(const TensorInfo& info);
+
+// Rows [first, first + rows) along dimension 0.
+struct RowBlock {
+  int64_t first = 0, rows = 0;
+};
+
+// A tensor cut into blocks of some 2^17 entries (at least one row): small enough that T blocks stay
+// in the cache, large enough to read well. At least one block, for a tensor without rows as well.
+std::vector<RowBlock> row_blocks(const TensorInfo& info);
 
 // Rows [first, first + rows) along dimension 0 of a tensor, as stored; `info` has its name and
 // shape.

@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
@@ -15,6 +14,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/output.h"
 #include "checkpoint/safetensors.h"
+#include "model/single_thread.h"
 #include "train/example_order.h"
 #include "train/gradients.h"
 #include "train/optimizer.h"
@@ -25,18 +25,6 @@ namespace isomerge {
 namespace {
 
 namespace fs = std::filesystem;
-
-// All arithmetic in one thread each, for as long as this lives.
-class SingleThread {
- public:
-  SingleThread() { at::set_num_threads(1); }
-  ~SingleThread() { at::set_num_threads(before_); }
-  SingleThread(const SingleThread&) = delete;
-  SingleThread& operator=(const SingleThread&) = delete;
-
- private:
-  int before_ = at::get_num_threads();
-};
 
 fs::path state_path(const fs::path& out) { return out.string() + ".state"; }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/parallel.h"
+#include "model/single_thread.h"
 #include "model/torch_error.h"
 
 namespace isomerge {
@@ -63,18 +63,15 @@ LossGradients loss_gradients(const Encoder& encoder, const ClassHead& head,
   const size_t chunk = kChunkSize, count = (examples.size() + chunk - 1) / chunk;
   LossGradients sum;
   sum.gradients.resize(parameters.size());
-  // New threads of LibTorch start with the number set last in any thread: put it back afterwards.
-  const int intra_op_threads = at::get_num_threads();
+  const SingleThread single_thread;
   ordered_parallel(
       count, threads,
       [&](size_t i) {
-        at::set_num_threads(1);
         const auto part = examples.subspan(i * chunk, std::min(chunk, examples.size() - i * chunk));
         return chunk_gradients(encoder, head, reader.read(part), parameters,
                                static_cast<double>(examples.size()));
       },
       [&](size_t, const LossGradients& part) { add(sum, part); });
-  at::set_num_threads(intra_op_threads);
   return sum;
 }
 

@@ -3,5 +3,5 @@
 # reference and against the full-SVD route in fp32. Arguments go to accuracy.py: --only b32-T8
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-[ -x .venv/bin/python ] || { echo "accuracy: no .venv, LibTorch comes from elsewhere"; exit 77; }
-.venv/bin/python tests/golden/accuracy.py --isomerge "${ISOMERGE_BINARY:-build/isomerge}" "$@"
+. tests/interop/torch_venv.sh
+"$python" tests/golden/accuracy.py --isomerge "${ISOMERGE_BINARY:-build/isomerge}" "$@"

@@ -3,10 +3,8 @@
 # compared in Python with the float64 reference: every method, through files only.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-[ -x .venv/bin/python ] || { echo "golden: no .venv, LibTorch comes from elsewhere"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-.venv/bin/python tests/golden/write_checkpoints.py vit_b32_block "$folder"
+. tests/interop/torch_venv.sh
+"$python" tests/golden/write_checkpoints.py vit_b32_block "$folder"
 experts=()
 for file in "$folder"/expert_*.safetensors; do
   experts+=(--expert "t$(basename "$file" .safetensors | tr -dc 0-9)=$file")
@@ -14,5 +12,5 @@ done
 for method in average task_arithmetic tsv_m iso_c iso_cts; do
   "${ISOMERGE_BINARY:-build/isomerge}" merge --quiet --update-only --method "$method" \
     --base "$folder/base.safetensors" "${experts[@]}" --out "$folder/merged.safetensors"
-  .venv/bin/python tests/golden/compare.py vit_b32_block "$method" "$folder/merged.safetensors"
+  "$python" tests/golden/compare.py vit_b32_block "$method" "$folder/merged.safetensors"
 done

@@ -117,7 +117,7 @@ TEST_F(ExecutorTest, ATensorThatNoTaskChangedHasAZeroMergedUpdate) {
 // A tensor of several blocks, for every element-wise method: the same as by hand, and from the
 // executor in one piece per block.
 TEST_F(ExecutorTest, LargeTensorsGoByBlocksAndComeOutWhole) {
-  const int64_t rows = 3 * rows_per_block({"", at::kFloat, {1 << 20, 300}}) / 2;
+  const int64_t rows = 3 * row_blocks({"", at::kFloat, {1 << 20, 300}})[0].rows / 2;
   const auto large = [&](uint64_t seed) {
     return Weights{{"large.weight", random_tensor({rows, 300}, seed).to(at::kFloat)}};
   };

@@ -63,7 +63,7 @@ TEST(Published, AccuraciesAsRecordsGiveThePublishedNai) {
   const Json& means = tasks.at("means_percent");
   EXPECT_NEAR(100.0 * *table.rows[2].accuracy, means.at("TA").get<double>(), 0.006);
   EXPECT_NEAR(100.0 * *table.rows[3].normalised, means.at("IsoC_normalised").get<double>(), 0.006);
-  EXPECT_EQ(table.rows[3].rank, Rank::kBest);
+  EXPECT_EQ(table.rows[3].standing, Standing::kBest);
   EXPECT_FALSE(table.rows[2].is_tied());
 }
 

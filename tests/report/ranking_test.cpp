@@ -26,9 +26,9 @@ Table merged_table(ExampleTable& example, const std::vector<std::vector<int>>& c
 TEST(Ranking, PutsTheTwoBestMergedModelsFirst) {
   ExampleTable example;
   const Table table = merged_table(example, {{5, 5}, {9, 9}, {8, 7}});
-  EXPECT_EQ(table.rows[0].rank, Rank::kNone);
-  EXPECT_EQ(table.rows[1].rank, Rank::kBest);
-  EXPECT_EQ(table.rows[2].rank, Rank::kSecond);
+  EXPECT_EQ(table.rows[0].standing, Standing::kNone);
+  EXPECT_EQ(table.rows[1].standing, Standing::kBest);
+  EXPECT_EQ(table.rows[2].standing, Standing::kSecond);
   EXPECT_FALSE(table.rows[1].to_best.has_value());
   EXPECT_DOUBLE_EQ(table.rows[0].to_best->value, -0.4);
   EXPECT_DOUBLE_EQ(table.rows[2].to_best->value, -0.15);
@@ -43,11 +43,11 @@ TEST(Ranking, LeavesOutRowsThatAreNoMergedModel) {
   example.put(example.experiment().rows.back(), 0, "test", {10, 10});
   const Table table = example.table();
   for (const size_t i : {0u, 1u, 4u}) {
-    EXPECT_EQ(table.rows[i].rank, Rank::kNone) << table.rows[i].title;
+    EXPECT_EQ(table.rows[i].standing, Standing::kNone) << table.rows[i].title;
     EXPECT_FALSE(table.rows[i].to_best.has_value());
   }
-  EXPECT_EQ(table.rows[3].rank, Rank::kBest);
-  EXPECT_EQ(table.rows[2].rank, Rank::kSecond);
+  EXPECT_EQ(table.rows[3].standing, Standing::kBest);
+  EXPECT_EQ(table.rows[2].standing, Standing::kSecond);
 }
 
 TEST(Ranking, ComparesOnlyRowsOfTheSameTasks) {
@@ -56,17 +56,17 @@ TEST(Ranking, ComparesOnlyRowsOfTheSameTasks) {
   example.put(example.add_row("average", {1.0}, {"digits"}), 0, "test", {9});
   example.put(example.add_row("iso_c", {1.0}, {"fashion"}), 0, "test", {3});
   const Table table = example.table();
-  EXPECT_EQ(table.rows[0].rank, Rank::kBest);
-  EXPECT_EQ(table.rows[1].rank, Rank::kBest);
+  EXPECT_EQ(table.rows[0].standing, Standing::kBest);
+  EXPECT_EQ(table.rows[1].standing, Standing::kBest);
 }
 
 TEST(Ranking, SharesARankBetweenEqualRows) {
   ExampleTable example;
   const Table table = merged_table(example, {{9, 9}, {9, 9}, {8, 8}, {8, 8}});
-  EXPECT_EQ(table.rows[0].rank, Rank::kBest);
-  EXPECT_EQ(table.rows[1].rank, Rank::kBest);
-  EXPECT_EQ(table.rows[2].rank, Rank::kSecond);
-  EXPECT_EQ(table.rows[3].rank, Rank::kSecond);
+  EXPECT_EQ(table.rows[0].standing, Standing::kBest);
+  EXPECT_EQ(table.rows[1].standing, Standing::kBest);
+  EXPECT_EQ(table.rows[2].standing, Standing::kSecond);
+  EXPECT_EQ(table.rows[3].standing, Standing::kSecond);
 }
 
 TEST(Ranking, MarksWhatTheExamplesCannotTellApart) {

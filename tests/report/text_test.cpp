@@ -147,9 +147,9 @@ TEST(Json, HoldsTheTable) {
   EXPECT_EQ(iso["tasks"][1]["total"], 10);
   EXPECT_EQ(iso["tasks"][1]["nai"], 1.0);
   EXPECT_EQ(iso["tasks"][1]["record"].get<std::string>().size(), 32u);
-  EXPECT_EQ(iso["rank"], "best");
+  EXPECT_EQ(iso["standing"], "best");
   EXPECT_TRUE(iso["to_best"].is_null());
-  EXPECT_EQ(json["rows"][2]["rank"], "second");
+  EXPECT_EQ(json["rows"][2]["standing"], "second");
   EXPECT_EQ(json["rows"][2]["to_best"]["significant"], true);
   EXPECT_EQ(json["rows"][2]["to_best"]["interval"].size(), 2u);
   EXPECT_TRUE(json["rows"][0]["alpha"].is_null());

@@ -154,14 +154,23 @@ TEST(RoleRules, AGlobThatFitsNothingIsASlip) {
                   {"--average", "vision.*"});
 }
 
-TEST(RowsPerBlock, FillABlockAndAreAtLeastOne) {
-  EXPECT_EQ(rows_per_block({"a", at::kFloat, {49408, 512}}), 256);
-  EXPECT_EQ(rows_per_block({"a", at::kFloat, {1000}}), 1 << 17);
-  EXPECT_EQ(rows_per_block({"a", at::kFloat, {3, 1 << 20}}), 1);
-  EXPECT_EQ(rows_per_block({"a", at::kFloat, {}}), 1 << 17);
-  EXPECT_GE(rows_per_block({"a", at::kFloat, {0, 5}}), 1);
-  EXPECT_EQ(row_count({"a", at::kFloat, {}}), 1);
-  EXPECT_EQ(row_count({"a", at::kFloat, {0, 5}}), 0);
+TEST(RowBlocks, HoldSome2To17EntriesAndCoverEveryRow) {
+  const auto rows_of = [](std::vector<int64_t> shape) {
+    return row_blocks({"a", at::kFloat, std::move(shape)});
+  };
+  const std::vector<RowBlock> embedding = rows_of({49408, 512});
+  ASSERT_EQ(embedding.size(), 193u);
+  EXPECT_EQ(embedding[1].first, 256);
+  EXPECT_EQ(embedding[1].rows, 256);
+  for (const auto& [shape, blocks, last] :
+       {std::tuple<std::vector<int64_t>, size_t, int64_t>{{1000}, 1, 1000},
+        {{3, 1 << 20}, 3, 1},
+        {{700, 512}, 3, 188},
+        {{}, 1, 1},
+        {{0, 5}, 1, 0}}) {
+    EXPECT_EQ(rows_of(shape).size(), blocks);
+    EXPECT_EQ(rows_of(shape).back().rows, last);
+  }
 }
 
 }  // namespace
