@@ -3,9 +3,9 @@
 # the committed one. Called by `make demo`, which builds first.
 set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-experiment=experiments/mini/vision8.json
+experiment=experiments/mini/table1.json
 results=results/demo
-reference=results/reference/vision8.csv
+reference=results/reference/table1.csv
 
 rm -rf "$results"  # stored records would be taken instead of computing
 build/isomerge run "$experiment" --results "$results" </dev/null
@@ -15,4 +15,4 @@ echo
 echo "Difference to the committed table ($reference):"
 build/isomerge report "$experiment" --results "$results" --against "$reference" </dev/null
 echo
-echo "Records, table, CSV and a page (vision8.html) of this run: $results/"
+echo "Records, table, CSV and a page (table1.html) of this run: $results/"

@@ -115,9 +115,11 @@ def tinted(masters, dice):
     return paint(warp(masters, dice), contrasting(dice, back), back)
 
 
-def coloured(masters, dice):
-    back = paint(smooth_noise(dice, 1, 2), colour(dice), colour(dice))
-    return noisy(paint(warp(masters, dice, 10, (0.8, 1.05), 0.1), contrasting(dice, back, 0.4), back), dice, 0.05)
+def tumbling(masters, dice):
+    """Turned far, on a coloured texture not much brighter or darker than itself."""
+    back = paint(smooth_noise(dice, 1, 4), colour(dice), colour(dice))
+    drawn = warp(masters, dice, 55, (0.75, 1.05), 0.1, 0.15)
+    return noisy(paint(drawn, contrasting(dice, back, 0.35), back), dice, 0.05)
 
 
 def lit(masters, dice):

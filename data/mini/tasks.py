@@ -104,7 +104,7 @@ TASKS = [
     Task("ethiopic", "Ethiopic, salt and pepper", "glyphs", ETHIOPIC, "speckled", False),
     Task("hebrew", "Hebrew, ink on paper", "glyphs", HEBREW, "paper", False),
     Task("tamil", "Tamil, in motion", "glyphs", TAMIL, "moving", False),
-    Task("kanji", "Kanji in colour", "glyphs", KANJI, "coloured", True),
+    Task("kanji", "Kanji tumbling in colour", "glyphs", KANJI, "tumbling", True),
     Task("maths", "Mathematical signs, mirrored light", "glyphs", MATHS, "shaded", False),
     Task("katakana", "Katakana, crowded", "glyphs", KATAKANA, "crowded", False),
 ]

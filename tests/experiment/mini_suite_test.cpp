@@ -41,13 +41,13 @@ TEST_F(MiniSuite, EveryExpertIsAtLeastTenPointsAboveZeroShot) {
   }
 }
 
-TEST_F(MiniSuite, HasAtLeastEightTasksWithValidationAndTestImages) {
-  EXPECT_GE(suite_.tasks.size(), 8u);
+TEST_F(MiniSuite, HasTwentyTasksWithValidationAndTestImages) {
+  EXPECT_EQ(suite_.tasks.size(), 20u);
   for (const Task& task : suite_.tasks) {
     const Pack pack(task.data);
     EXPECT_NO_THROW(pack.verify()) << task.name;
-    EXPECT_GE(pack.require_split("val").size(), 200) << task.name;
-    EXPECT_GE(pack.require_split("test").size(), 1000) << task.name;
+    EXPECT_GE(pack.require_split("val").size(), 100) << task.name;
+    EXPECT_GE(pack.require_split("test").size(), 600) << task.name;
   }
 }
 
