@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,23 +30,30 @@ Layout floating_layout(const Checkpoint& checkpoint) {
 }  // namespace
 
 MergedUpdate::MergedUpdate(const std::filesystem::path& file, const Checkpoint& base)
-    : file_(file), base_(base), is_update_(says_update(file_)) {
-  require_same_layout(floating_layout(base), {floating_layout(file_)});
+    : file_(file), base_(base), is_update_(says_update(*file_)) {
+  require_same_layout(floating_layout(base), {floating_layout(*file_)});
 }
+
+MergedUpdate::MergedUpdate(Weights update, const Checkpoint& base)
+    : held_(std::move(update)), base_(base) {}
 
 at::Tensor MergedUpdate::rows(const std::string& name, int64_t first, int64_t rows,
                               at::ScalarType dtype) const {
   const TensorInfo& info = base_.require_info(name);
-  at::Tensor update = read_rows(file_, info, first, rows).to(dtype);
+  if (!file_) {
+    const at::Tensor& whole = held_.at(name);
+    return (whole.dim() == 0 ? whole : whole.narrow(0, first, rows)).to(dtype);
+  }
+  at::Tensor update = read_rows(*file_, info, first, rows).to(dtype);
   if (!is_update_) update = update.sub(read_rows(base_, info, first, rows).to(dtype));
   if (!all_finite(update)) {
-    throw input_error(fmt::format("{}: {}: holds NaN or Inf", file_.label(), name));
+    throw input_error(fmt::format("{}: {}: holds NaN or Inf", file_->label(), name));
   }
   return update;
 }
 
 at::Tensor MergedUpdate::load(const std::string& name, at::ScalarType dtype) const {
-  return rows(name, 0, row_count(file_.require_info(name)), dtype);
+  return rows(name, 0, row_count(base_.require_info(name)), dtype);
 }
 
 }  // namespace isomerge

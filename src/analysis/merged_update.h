@@ -1,7 +1,8 @@
-// analysis/merged_update.h -- the merged update that a checkpoint holds, tensor by tensor.
+// analysis/merged_update.h -- a merged update, of a checkpoint or just made, tensor by tensor.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +20,8 @@ class MergedUpdate {
   // outlive this object; all differences in one report.
   MergedUpdate(const std::filesystem::path& file, const Checkpoint& base);
 
-  const Checkpoint& file() const { return file_; }
+  // As merging gave it, before alpha: one tensor for each floating tensor of `base`.
+  MergedUpdate(Weights update, const Checkpoint& base);
 
   // Rows [first, first + rows) of D_M in `dtype` (fp32 or fp64). Throws Error(kInput) if a value is
   // NaN or Inf.
@@ -29,7 +31,8 @@ class MergedUpdate {
   at::Tensor load(const std::string& name, at::ScalarType dtype) const;
 
  private:
-  Checkpoint file_;
+  std::optional<Checkpoint> file_;  // else `held_`
+  Weights held_;
   const Checkpoint& base_;
   bool is_update_ = false;
 };

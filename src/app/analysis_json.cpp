@@ -49,7 +49,7 @@ Json alignments_json(const AnalysisReport& report, std::vector<Alignment> Matrix
                                              : list_json(group.values, 0, tasks)}});
     }
     out.push_back(
-        {{"side", side_name(means.side)}, {"rank", rank_json(means.choice)}, {"groups", groups}});
+        {{"side", name_of(means.side)}, {"rank", rank_json(means.choice)}, {"groups", groups}});
   }
   return out;
 }
@@ -130,10 +130,10 @@ Json part_json(const AnalysisReport& report, AnalysisKind kind) {
 void print_analysis_json(const AnalysisReport& report) {
   Json out = {{"tasks", report.tasks},
               {"merged", report.merged.empty() ? kSum : report.merged},
-              {"per", grouping_name(report.grouping)},
+              {"per", name_of(report.grouping)},
               {"matrices", report.suite.matrices.size()},
               {"unchanged", report.suite.unchanged}};
-  for (const AnalysisKind kind : report.kinds) out[kind_name(kind)] = part_json(report, kind);
+  for (const AnalysisKind kind : report.kinds) out[name_of(kind)] = part_json(report, kind);
   // A path need not be UTF-8.
   fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }

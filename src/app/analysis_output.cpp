@@ -43,10 +43,10 @@ std::vector<std::string> with_head(std::vector<std::string> head,
 void print_sar(const AnalysisReport& report) {
   for (const AlignmentMeans& means :
        mean_alignments(report.suite, report.settings, &MatrixAnalysis::sar, report.grouping)) {
-    fmt::print("SAR of each update with {}; {}; {}\n", merged_text(report), side_name(means.side),
+    fmt::print("SAR of each update with {}; {}; {}\n", merged_text(report), name_of(means.side),
                rank_text(means.choice));
     std::vector<std::vector<std::string>> rows{
-        with_head({grouping_name(report.grouping), "matrices", "k"}, report.tasks)};
+        with_head({name_of(report.grouping), "matrices", "k"}, report.tasks)};
     for (const AlignedGroup& group : means.groups) {
       rows.push_back({group.group, std::to_string(group.matrices), fmt::format("{:.1f}", group.k)});
       for (const auto& value : group.values) rows.back().push_back(value_text(value));
@@ -73,7 +73,7 @@ void print_pairs(const AnalysisReport& report) {
       fmt::print(
           "SAR of the row's update with the column's; k of {}; {}; {}; {}: {} matrices, mean "
           "k {:.1f}\n",
-          merged_text(report), side_name(means.side), rank_text(means.choice), group.group,
+          merged_text(report), name_of(means.side), rank_text(means.choice), group.group,
           group.matrices, group.k);
       print_square(report.tasks, group.values);
     }
@@ -113,7 +113,7 @@ void print_spectra(const AnalysisReport& report) {
 void print_truncation(const AnalysisReport& report) {
   fmt::print("k leading directions kept of an update; {} is {}\n", kMerged, merged_text(report));
   std::vector<std::vector<std::string>> rows{
-      {grouping_name(report.grouping), "of", "kept", "matrices", "k", "energy", "relative error"}};
+      {name_of(report.grouping), "of", "kept", "matrices", "k", "energy", "relative error"}};
   for (const TruncationMeans& means :
        mean_truncations(report.suite, report.settings, report.kept_ranks, report.grouping)) {
     for (const TruncatedGroup& group : means.groups) {
@@ -127,39 +127,16 @@ void print_truncation(const AnalysisReport& report) {
 
 }  // namespace
 
-std::string kind_name(AnalysisKind kind) {
-  switch (kind) {
-    case AnalysisKind::kSar:
-      return "sar";
-    case AnalysisKind::kPairs:
-      return "pairs";
-    case AnalysisKind::kSpectrum:
-      return "spectrum";
-    case AnalysisKind::kCosine:
-      return "cosine";
-    case AnalysisKind::kTruncation:
-      break;
-  }
-  return "truncation";
+const Names<AnalysisKind>& kind_names() {
+  static const Names<AnalysisKind> names = {{AnalysisKind::kSar, "sar"},
+                                            {AnalysisKind::kPairs, "pairs"},
+                                            {AnalysisKind::kSpectrum, "spectrum"},
+                                            {AnalysisKind::kCosine, "cosine"},
+                                            {AnalysisKind::kTruncation, "truncation"}};
+  return names;
 }
 
-std::string side_name(Side side) {
-  return side == Side::kLeft ? "left" : side == Side::kRight ? "right" : "both";
-}
-
-std::string grouping_name(Grouping grouping) {
-  switch (grouping) {
-    case Grouping::kMatrix:
-      return "matrix";
-    case Grouping::kLayer:
-      return "layer";
-    case Grouping::kModule:
-      return "module";
-    case Grouping::kModel:
-      break;
-  }
-  return "model";
-}
+std::string name_of(AnalysisKind kind) { return name_in(kind_names(), kind); }
 
 void print_analysis(const AnalysisReport& report) {
   for (const AnalysisKind kind : report.kinds) {

@@ -6,6 +6,7 @@
 
 #include "analysis/cosine.h"
 #include "analysis/matrix_analysis.h"
+#include "analysis/names.h"
 
 namespace isomerge {
 
@@ -26,9 +27,8 @@ struct AnalysisReport {
   std::vector<CosineGroup> cosines;
 };
 
-std::string kind_name(AnalysisKind kind);  // "sar", "pairs", ...
-std::string side_name(Side side);          // "left", "right", "both"
-std::string grouping_name(Grouping grouping);
+const Names<AnalysisKind>& kind_names();  // "sar", "pairs", ...
+std::string name_of(AnalysisKind kind);
 
 // Tables on stdout.
 void print_analysis(const AnalysisReport& report);

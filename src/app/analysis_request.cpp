@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analysis/names.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "config/recipe.h"
@@ -12,23 +13,17 @@
 namespace isomerge {
 namespace {
 
-const std::vector<AnalysisKind> kKinds = {AnalysisKind::kSar, AnalysisKind::kPairs,
-                                          AnalysisKind::kSpectrum, AnalysisKind::kCosine,
-                                          AnalysisKind::kTruncation};
-const std::vector<Side> kSides = {Side::kLeft, Side::kRight, Side::kBoth};
-const std::vector<Grouping> kGroupings = {Grouping::kMatrix, Grouping::kLayer, Grouping::kModule,
-                                          Grouping::kModel};
 // What truncation keeps unless told otherwise: shares of r.
 constexpr double kShares[] = {0.05, 0.1, 0.25, 0.5};
 
-// The entry of `known` that is called so.
-template <typename Entry, typename Name>
-Entry require_entry(const std::string& text, const std::vector<Entry>& known, const Name& name_of,
-                    const std::string& what) {
+// The choice that is called so.
+template <typename Choice>
+Choice require_choice(const std::string& text, const Names<Choice>& known,
+                      const std::string& what) {
   std::vector<std::string> names;
-  for (const Entry& entry : known) {
-    if (name_of(entry) == text) return entry;
-    names.push_back(name_of(entry));
+  for (const auto& [choice, name] : known) {
+    if (name == text) return choice;
+    names.push_back(name);
   }
   throw input_error(fmt::format("analyze: {}: expected one of {}; got \"{}\"{}", what,
                                 join(names, ", "), text, nearest_hint(text, names)));
@@ -51,7 +46,7 @@ void require_fitting_flags(const Arguments& arguments, const AnalysisReport& rep
   for (const auto& [flag, kinds] : uses) {
     if (!arguments.has(flag) || asks_for(report, kinds)) continue;
     std::vector<std::string> names;
-    for (const AnalysisKind kind : kinds) names.push_back(kind_name(kind));
+    for (const AnalysisKind kind : kinds) names.push_back(name_of(kind));
     throw input_error(fmt::format("analyze: --{} is for {}", flag, join(names, ", ")));
   }
 }
@@ -75,13 +70,9 @@ RankChoice parse_rank(const std::string& text) {
 }
 
 std::vector<EnergyRule> parse_rules(const Arguments& arguments) {
-  const auto name_of = [](RankRule rule) {
-    return std::string(rule == RankRule::kPaper ? "paper" : "code");
-  };
   std::vector<EnergyRule> rules;
   for (const std::string& text : arguments.all("rank-rule")) {
-    const std::vector<RankRule> known = {RankRule::kPaper, RankRule::kCode};
-    rules.push_back({require_entry(text, known, name_of, "--rank-rule")});
+    rules.push_back({require_choice(text, rule_names(), "--rank-rule")});
   }
   if (rules.empty() && !arguments.has("rank")) rules.push_back({});
   bool has_code = false;
@@ -126,11 +117,10 @@ void read_ranks(const Arguments& arguments, AnalysisReport* report) {
 
 void read_subjects(const Arguments& arguments, AnalysisReport* report) {
   if (!asks_for(*report, {AnalysisKind::kSpectrum, AnalysisKind::kTruncation})) return;
-  std::vector<std::string> known = report->tasks;
-  known.insert(known.end(), {kSum, kMerged});
-  const auto itself = [](const std::string& name) { return name; };
+  Names<std::string> known = {{kSum, kSum}, {kMerged, kMerged}};
+  for (const std::string& task : report->tasks) known.emplace_back(task, task);
   for (const std::string& text : arguments.all("of")) {
-    report->settings.subjects.push_back(require_entry(text, known, itself, "--of"));
+    report->settings.subjects.push_back(require_choice(text, known, "--of"));
   }
   if (!arguments.has("of")) {
     report->settings.subjects = report->tasks;
@@ -149,7 +139,7 @@ bool asks_for(const AnalysisReport& report, const std::vector<AnalysisKind>& kin
 AnalysisReport read_analysis_request(const Arguments& arguments) {
   AnalysisReport report;
   for (const std::string& text : arguments.operands()) {
-    const AnalysisKind kind = require_entry(text, kKinds, kind_name, "the analysis");
+    const AnalysisKind kind = require_choice(text, kind_names(), "the analysis");
     if (asks_for(report, {kind})) throw input_error("analyze: " + text + " is given twice");
     report.kinds.push_back(kind);
   }
@@ -163,11 +153,11 @@ AnalysisReport read_analysis_request(const Arguments& arguments) {
   settings.with_pairs = asks_for(report, {AnalysisKind::kPairs});
   settings.threads = arguments.threads();
   for (const std::string& text : arguments.all("side")) {
-    settings.sides.push_back(require_entry(text, kSides, side_name, "--side"));
+    settings.sides.push_back(require_choice(text, side_names(), "--side"));
   }
   if (settings.sides.empty()) settings.sides.push_back(Side::kLeft);
   if (const auto text = arguments.find("per")) {
-    report.grouping = require_entry(*text, kGroupings, grouping_name, "--per");
+    report.grouping = require_choice(*text, grouping_names(), "--per");
   }
   if (const auto text = arguments.find("precision")) {
     settings.dtype = parse_precision(*text) == Precision::kFp64 ? at::kDouble : at::kFloat;

@@ -14,8 +14,9 @@
 namespace isomerge {
 namespace {
 
-const std::vector<std::string> kKeys = {"title",   "suite",   "tasks",  "methods", "precision",
-                                        "exclude", "average", "select", "report",  "figures"};
+const std::vector<std::string> kKeys = {"title",     "suite",    "tasks",   "methods",
+                                        "precision", "exclude",  "average", "select",
+                                        "report",    "analyses", "figures"};
 const std::vector<std::string> kSplits = {"val", "test"};
 
 Select read_select(ObjectReader& experiment, Problems& problems) {
@@ -110,7 +111,8 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
     out.rows = read_rows(*methods, task_sets, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
   }
-  out.figures = read_figures(reader.find("figures"), out.rows, path, problems);
+  out.analyses = read_analyses(reader.find("analyses"), out.rows, path, problems);
+  out.figures = read_figures(reader.find("figures"), out, problems);
   reader.finish();
   check_settings(others, variables, path, problems);
   problems.throw_if_any();

@@ -1,8 +1,8 @@
 // config/experiment.h -- one table: which methods with which options over which tasks of a suite.
 //
 // A file holds "title", "suite", "methods", and if need be "tasks", "precision", "exclude",
-// "average", "select", "report", "figures": the members of Experiment. Any option, "alpha" and
-// "tasks" take a value, a list, or a range "0.1:1.0:0.1"; axes multiply.
+// "average", "select", "report", "analyses", "figures": the members of Experiment. Any option,
+// "alpha" and "tasks" take a value, a list, or a range "0.1:1.0:0.1"; axes multiply.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "config/analysis_entry.h"
 #include "config/figure_entry.h"
 #include "config/options.h"
 #include "config/recipe.h"
@@ -64,6 +65,7 @@ struct Experiment {
   Select select;
   std::string report_split = "test";
   std::optional<std::string> published;  // "<absolute path>#<key>"
+  std::vector<AnalysisEntry> analyses;
   std::vector<FigureEntry> figures;
 };
 

@@ -21,7 +21,8 @@ const std::vector<std::pair<FigureKind, std::string>> kKinds = {
     {FigureKind::kBars, "bars"},
     {FigureKind::kScatter, "scatter"},
     {FigureKind::kHeatMap, "heat_map"},
-    {FigureKind::kSpectrum, "spectrum"}};
+    {FigureKind::kSpectrum, "spectrum"},
+    {FigureKind::kLines, "lines"}};
 
 const std::vector<std::pair<Quantity, std::string>> kQuantities = {
     {Quantity::kAccuracy, "accuracy"},
@@ -106,40 +107,69 @@ void read_methods(ObjectReader& reader, const std::vector<Row>& rows, FigureEntr
   }
 }
 
-void require_values(ObjectReader& reader, Problems& problems, FigureEntry& entry) {
+// The name of an analysis, or the path of a file.
+void require_values(ObjectReader& reader, const Experiment& experiment, Problems& problems,
+                    FigureEntry& entry) {
   const std::string text = reader.require_string("values");
   if (text.empty()) return;
+  const bool is_analysis =
+      std::any_of(experiment.analyses.begin(), experiment.analyses.end(),
+                  [&](const AnalysisEntry& analysis) { return analysis.name == text; });
+  if (is_analysis) {
+    entry.analysis = text;
+    return;
+  }
   entry.values =
       resolve_path(text, reader.file(), reader.find("values")->line, Files::kMustExist, problems);
 }
 
-FigureEntry read_figure(const JsonValue& value, const std::vector<Row>& rows,
-                        const std::filesystem::path& file, Problems& problems) {
-  ObjectReader reader(value, "a figure", file, problems);
+void read_values(ObjectReader& reader, const Experiment& experiment, Problems& problems,
+                 FigureEntry& entry) {
+  require_values(reader, experiment, problems, entry);
+  if (entry.kind == FigureKind::kHeatMap) return;
+  entry.x = entry.kind == FigureKind::kSpectrum ? "index" : reader.require_string("x");
+  if (entry.kind == FigureKind::kScatter) return;
+  if (entry.kind == FigureKind::kLines) entry.value = reader.require_string("y");
+  entry.line = reader.find_string("line", entry.line);
+  entry.panel = reader.find_string("panel", entry.panel);
+}
+
+FigureEntry read_figure(const JsonValue& value, const Experiment& experiment, Problems& problems) {
+  ObjectReader reader(value, "a figure", experiment.path, problems);
   FigureEntry entry;
   if (reader.require("figure") != nullptr) {
     entry.kind = value_of(kKinds, reader.find_choice("figure", "per_task", kind_names()));
   }
-  const std::string kind = figure_kind_text(entry.kind);
-  entry.name = reader.find_string("name", kind);
+  entry.name = reader.find_string("name", figure_kind_text(entry.kind));
   entry.title = reader.find_string("title", "");
   if (!is_task_name(entry.name)) {
     reader.problem(value.line, fmt::format("figure \"{}\": expected [a-z0-9_]+", entry.name));
   }
-  if (entry.kind == FigureKind::kSweep) read_sweep(reader, rows, entry);
-  if (entry.kind == FigureKind::kBars) {
-    read_quantity(reader, "mean accuracy", quantity_names(kMean), entry);
+  bool has_values = false, has_rows = true;
+  switch (entry.kind) {
+    case FigureKind::kSweep:
+      read_sweep(reader, experiment.rows, entry);
+      break;
+    case FigureKind::kBars:
+      read_quantity(reader, "mean accuracy", quantity_names(kMean), entry);
+      break;
+    case FigureKind::kPerTask:
+    case FigureKind::kDistribution:
+      read_quantity(reader, "accuracy", quantity_names(""), entry);
+      break;
+    case FigureKind::kScatter:
+      read_quantity(reader, "nai", quantity_names(""), entry);
+      has_values = true;
+      break;
+    case FigureKind::kHeatMap:
+    case FigureKind::kSpectrum:
+    case FigureKind::kLines:
+      has_values = true;
+      has_rows = false;
+      break;
   }
-  if (entry.kind == FigureKind::kPerTask || entry.kind == FigureKind::kDistribution) {
-    read_quantity(reader, "accuracy", quantity_names(""), entry);
-  }
-  if (entry.kind == FigureKind::kScatter) {
-    read_quantity(reader, "nai", quantity_names(""), entry);
-    entry.x = reader.require_string("x");
-  }
-  const bool is_matrix = entry.kind == FigureKind::kHeatMap || entry.kind == FigureKind::kSpectrum;
-  if (is_matrix || entry.kind == FigureKind::kScatter) require_values(reader, problems, entry);
-  if (!is_matrix) read_methods(reader, rows, entry);
+  if (has_values) read_values(reader, experiment, problems, entry);
+  if (has_rows) read_methods(reader, experiment.rows, entry);
   reader.finish();
   return entry;
 }
@@ -149,20 +179,20 @@ FigureEntry read_figure(const JsonValue& value, const std::vector<Row>& rows,
 std::string figure_kind_text(FigureKind kind) { return text_of(kKinds, kind); }
 std::string quantity_text(Quantity quantity) { return text_of(kQuantities, quantity); }
 
-std::vector<FigureEntry> read_figures(const JsonValue* value, const std::vector<Row>& rows,
-                                      const std::filesystem::path& file, Problems& problems) {
+std::vector<FigureEntry> read_figures(const JsonValue* value, const Experiment& experiment,
+                                      Problems& problems) {
   std::vector<FigureEntry> entries;
   if (value == nullptr) return entries;
   if (!value->is(JsonValue::Kind::kList)) {
-    problems.add(file, value->line,
+    problems.add(experiment.path, value->line,
                  fmt::format("\"figures\": expected a list, got {}", kind_text(*value)));
   }
   std::set<std::string> names;
   for (const JsonValue& item : value->items) {
-    entries.push_back(read_figure(item, rows, file, problems));
+    entries.push_back(read_figure(item, experiment, problems));
     if (!names.insert(entries.back().name).second) {
       problems.add(
-          file, item.line,
+          experiment.path, item.line,
           fmt::format("two figures are called \"{}\"; give one a \"name\"", entries.back().name));
     }
   }

@@ -11,7 +11,7 @@
 
 namespace isomerge {
 
-struct Row;
+struct Experiment;
 
 enum class FigureKind {
   kSweep,         // "sweep": y over an axis (alpha, an option, the number of tasks), a line each
@@ -20,7 +20,8 @@ enum class FigureKind {
   kBars,          // "bars": the mean over the tasks of each task set, a bar per method
   kScatter,       // "scatter": y over x, a point per task and method
   kHeatMap,       // "heat_map": a matrix of values, printed
-  kSpectrum,      // "spectrum": values over their index, a line each
+  kSpectrum,      // "spectrum": values over their index, a line each, its rank dashed
+  kLines          // "lines": one column of values over another
 };
 
 enum class Quantity { kAccuracy, kNormalised, kNai };  // of one task; see metric/accuracy.h
@@ -36,15 +37,18 @@ struct FigureEntry {
   bool has_task_lines = false;       // sweep: a line per task and a panel per method instead
   std::string split;                 // sweep: of y; empty: that on which its axis is chosen
   std::vector<std::string> methods;  // shown; empty: all that merge (per_task: all)
+  std::string analysis;              // whose values are shown; or:
   std::filesystem::path values;      // CSV with what is not in records (report/values.h)
+  // lines, spectrum: columns of the values; `x` is another. Without a panel column one panel.
+  std::string value = "value", line = "line", panel = "panel";
 };
 
 std::string figure_kind_text(FigureKind kind);  // "sweep"
 std::string quantity_text(Quantity quantity);   // "accuracy", "normalised accuracy", "nai"
 
-// `value`: the list, or null. `rows` are those of the experiment: a figure can only show what is in
-// them. Every key is checked against what the kind takes.
-std::vector<FigureEntry> read_figures(const JsonValue* value, const std::vector<Row>& rows,
-                                      const std::filesystem::path& file, Problems& problems);
+// `value`: the list, or null. A figure can only show what is among the rows and the analyses of the
+// experiment. Every key is checked against what the kind takes.
+std::vector<FigureEntry> read_figures(const JsonValue* value, const Experiment& experiment,
+                                      Problems& problems);
 
 }  // namespace isomerge

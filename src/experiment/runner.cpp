@@ -14,10 +14,10 @@
 #include "config/configuration.h"
 #include "config/mask_rows.h"
 #include "experiment/content_hashes.h"
+#include "experiment/row_analysis.h"
 #include "experiment/row_search.h"
 #include "experiment/suite_evaluator.h"
-#include "merge/merge_files.h"
-#include "merge/method.h"
+#include "experiment/weight_source.h"
 
 namespace isomerge {
 namespace {
@@ -53,54 +53,6 @@ Plan make_plan(const Experiment& experiment, const std::vector<std::string>& tas
   return plan;
 }
 
-// base + alpha * merged update, for one method at a time: a grid over alpha merges once.
-class WeightSource {
- public:
-  WeightSource(const Experiment& experiment, const RunSettings& settings)
-      : experiment_(experiment), settings_(settings) {}
-
-  Weights weights(const Row& row, const Candidate& candidate, const std::string& task) {
-    const Suite& suite = experiment_.suite;
-    if (row.method == "zero_shot") return Checkpoint(suite.base).read_all();
-    if (row.method == "fine_tuned") return Checkpoint(require_task(suite, task).expert).read_all();
-    merge(row, candidate.options_on(task));
-    Weights weights;
-    for (const MergedTensor& tensor : merged_) {
-      weights[tensor.info.name] = tensor.update.defined()
-                                      ? tensor.base.add(tensor.update, candidate.alpha.value())
-                                      : tensor.base;
-    }
-    return weights;
-  }
-
- private:
-  void merge(const Row& row, const Options& options) {
-    const std::string wanted =
-        configuration_text({row.method, options, {}}) + "," + join(row.task_set, ",");
-    if (wanted == merged_for_) return;
-    merged_for_.clear();
-    merged_.clear();
-    std::vector<Expert> experts;
-    for (const std::string& task : row.task_set) {
-      experts.push_back({task, require_task(experiment_.suite, task).expert});
-    }
-    MergeSettings settings;
-    settings.roles = {experiment_.exclude, experiment_.average};
-    settings.dtype = compute_dtype(experiment_.precision);
-    settings.threads = settings_.threads;
-    settings.device = settings_.device;
-    merge_tensors(Updates(experiment_.suite.base, experts),
-                  require_method(row.method).rules(options), settings,
-                  [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
-    merged_for_ = wanted;
-  }
-
-  const Experiment& experiment_;
-  const RunSettings& settings_;
-  std::string merged_for_;
-  std::vector<MergedTensor> merged_;
-};
-
 class Runner {
  public:
   Runner(const Experiment& experiment, const RunSettings& settings)
@@ -108,7 +60,7 @@ class Runner {
         settings_(settings),
         store_(settings.results),
         evaluator_(experiment.suite, tasks_of(experiment), settings.threads, settings.device),
-        source_(experiment, settings),
+        source_(experiment, settings.threads, settings.device),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {
       evaluator_.split_size(task, experiment.select.split);  // say now what is missing
@@ -134,7 +86,7 @@ class Runner {
       const std::optional<Row> complete = complete_row(row, &progress);
       if (complete) run_row(*complete, &progress);
     }
-    summary_.reused = records_.stored_count();
+    summary_.reused += records_.stored_count();
     return summary_;
   }
 
@@ -165,7 +117,10 @@ class Runner {
         ++visited;
       }
     }
-    if (choice.index) run_candidate(row, *choice.index, experiment_.report_split);
+    if (choice.index) {
+      run_candidate(row, *choice.index, experiment_.report_split);
+      for (const AnalysisEntry& entry : experiment_.analyses) analyse(entry, row, *choice.index);
+    }
     // What was stored, and what patience made needless, is behind us too.
     progress->add(row.candidates.size() + 1 - std::min(visited, row.candidates.size()),
                   row_text(row, row.candidates[choice.index.value_or(0)]));
@@ -196,6 +151,28 @@ class Runner {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       store_.log(run_key(run), elapsed.count(), settings_.program_version);
     }
+  }
+
+  // What the entry asks of the candidate's merged update, unless it is stored.
+  void analyse(const AnalysisEntry& entry, const Row& row, size_t index) {
+    if (!analyses_row(entry, row)) return;
+    const Candidate& candidate = row.candidates[index];
+    AnalysisRecord record;
+    record.run = define_analysis(experiment_, row, candidate, analysis_text(entry), plan_);
+    if (store_.find_analysis(record.run)) {
+      ++summary_.reused;
+      return;
+    }
+    const auto start = std::chrono::steady_clock::now();
+    const Updates updates(experiment_.suite.base, row_experts(experiment_.suite, row));
+    const MergedUpdate merged(source_.merged_update(row, candidate), updates.base());
+    AnalysisTable table = analyse_row(entry, updates, merged, settings_.threads);
+    record.columns = std::move(table.columns);
+    record.lines = std::move(table.lines);
+    store_.put(record);
+    ++summary_.computed;
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    store_.log(run_key(record.run), elapsed.count(), settings_.program_version);
   }
 
   void note_failure(const RunDefinition& run, const std::string& message) {

@@ -1,6 +1,7 @@
 #include "report/figure_parts.h"
 
 #include <algorithm>
+#include <map>
 
 #include "config/method_info.h"
 
@@ -16,6 +17,17 @@ std::string quantity_title(Quantity quantity, bool is_mean) {
       return is_mean ? "Mean NAI" : "NAI";
   }
   return "";
+}
+
+std::string axis_title(const std::string& column) {
+  static const std::map<std::string, std::string> titles = {
+      {"block", "Block"}, {"cosine", "Cosine"},         {"index", "Index"},
+      {"sar", "SAR"},     {"tasks", "Number of tasks"}, {"value", "Singular value"}};
+  const auto known = titles.find(column);
+  if (known != titles.end()) return known->second;
+  std::string title = column;
+  std::replace(title.begin(), title.end(), '_', ' ');
+  return title;
 }
 
 double quantity_scale(Quantity quantity) { return quantity == Quantity::kNai ? 1.0 : 100.0; }

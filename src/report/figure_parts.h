@@ -14,6 +14,9 @@ namespace isomerge {
 // "Accuracy (%)", "Normalised accuracy (%)", "NAI"; after "Mean " in lower case where it is one.
 std::string quantity_title(Quantity quantity, bool is_mean);
 
+// What an axis over an option or a column of values is called: "SAR" for "sar", "common fraction".
+std::string axis_title(const std::string& column);
+
 // How many units of the axis are 1: 100 for percent.
 double quantity_scale(Quantity quantity);
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "report/analysis_values.h"
 
 namespace isomerge {
 namespace {
@@ -20,13 +21,16 @@ std::optional<Figure> build_figure(const FigureEntry& entry, const Table& table,
     case FigureKind::kBars:
       return bars_figure(entry, table);
     case FigureKind::kScatter:
-      return scatter_figure(entry, table);
     case FigureKind::kHeatMap:
-      return heat_map_figure(entry);
     case FigureKind::kSpectrum:
-      return spectrum_figure(entry);
+    case FigureKind::kLines:
+      break;
   }
-  return {};
+  const std::optional<ValueTable> values = find_values(entry, table, records);
+  if (!values) return {};
+  if (entry.kind == FigureKind::kScatter) return scatter_figure(entry, table, *values);
+  if (entry.kind == FigureKind::kHeatMap) return heat_map_figure(entry, table, *values);
+  return lines_figure(entry, table, *values);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "report/figure.h"
 #include "report/records.h"
 #include "report/table.h"
+#include "report/values.h"
 
 namespace isomerge {
 
@@ -21,8 +22,11 @@ std::optional<Figure> sweep_figure(const FigureEntry& entry, const Table& table,
 std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table);
 std::optional<Figure> distribution_figure(const FigureEntry& entry, const Table& table);
 std::optional<Figure> bars_figure(const FigureEntry& entry, const Table& table);
-std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table);
-std::optional<Figure> heat_map_figure(const FigureEntry& entry);
-std::optional<Figure> spectrum_figure(const FigureEntry& entry);
+std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table,
+                                     const ValueTable& values);
+std::optional<Figure> heat_map_figure(const FigureEntry& entry, const Table& table,
+                                      const ValueTable& values);
+std::optional<Figure> lines_figure(const FigureEntry& entry, const Table& table,
+                                   const ValueTable& values);  // spectrum too
 
 }  // namespace isomerge

@@ -39,6 +39,13 @@ std::vector<FoundRecord> ExperimentRecords::find_all(const Row& row, const Candi
   return all;
 }
 
+std::optional<AnalysisRecord> ExperimentRecords::find_analysis(const AnalysisEntry& entry,
+                                                               const Row& row,
+                                                               const Candidate& candidate) const {
+  return store_.find_analysis(
+      define_analysis(experiment_, row, candidate, analysis_text(entry), plan_));
+}
+
 const Record& ExperimentRecords::at(const std::string& key) const {
   const auto found = records_.find(key);
   if (found == records_.end() || !found->second) {

@@ -37,6 +37,10 @@ class ExperimentRecords {
   std::vector<FoundRecord> find_all(const Row& row, const Candidate& candidate,
                                     const std::string& split);
 
+  // What the store has of an analysis of the candidate's merged update.
+  std::optional<AnalysisRecord> find_analysis(const AnalysisEntry& entry, const Row& row,
+                                              const Candidate& candidate) const;
+
   // A record that find() came upon. Throws Error(kInternal) if there is none of that key.
   const Record& at(const std::string& key) const;
 

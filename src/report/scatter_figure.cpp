@@ -80,14 +80,14 @@ void add_task_legend(const Table& table, const Panel& panel, Figure& figure) {
 
 }  // namespace
 
-std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table) {
-  const ValueTable values(entry.values);
+std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table,
+                                     const ValueTable& values) {
   const auto rows = shown_rows(entry, table, Trivial::kHidden);
   const std::vector<std::string> titles = distinct_titles(rows);
   Figure figure = titled_figure(entry);
   Panel panel;
   panel.height = 150.0;
-  panel.x.title = entry.x;
+  panel.x.title = axis_title(entry.x);
   panel.y.title = quantity_title(entry.y, false);
   const bool has_sets = task_sets(table).size() > 1;
   std::vector<std::string> correlations;
@@ -111,7 +111,7 @@ std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& tabl
   figure.caption = fmt::format(
       "{} over {}, a point per task, {} split. Correlations with 95 % bootstrap intervals over the "
       "tasks: {}.",
-      panel.y.title, entry.x, split_text(table.split), join(correlations, "; "));
+      panel.y.title, panel.x.title, split_text(table.split), join(correlations, "; "));
   return figure;
 }
 

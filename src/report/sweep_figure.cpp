@@ -18,13 +18,6 @@ Value task_value(const SweepPoint& point, const std::string& task) {
   return found == point.by_task.end() ? Value{} : Value{found->second};
 }
 
-std::string axis_title(const std::string& axis) {
-  if (axis == "tasks") return "Number of tasks";
-  std::string title = axis;
-  std::replace(title.begin(), title.end(), '_', ' ');
-  return title;
-}
-
 // The points of a line of which `value_of` knows the value.
 template <typename ValueOf>
 Series series_of(const SweepLine& line, const std::string& title, size_t place,

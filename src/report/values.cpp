@@ -11,20 +11,20 @@
 
 namespace isomerge {
 
-ValueTable::ValueTable(std::filesystem::path path) : path_(std::move(path)) {
+ValueTable::ValueTable(const std::filesystem::path& path) : source_(path.string()) {
   try {
-    lines_ = parse_csv(read_text_file(path_));
+    lines_ = parse_csv(read_text_file(path));
   } catch (const Error& error) {
-    throw error.during(path_.string());
+    throw error.during(source_);
   }
   if (lines_.size() < 2) {
-    throw input_error(fmt::format("{}: expected a heading and lines of values", path_.string()));
+    throw input_error(fmt::format("{}: expected a heading and lines of values", source_));
   }
   columns_ = lines_.front();
   lines_.erase(lines_.begin());
   for (size_t i = 0; i < lines_.size(); ++i) {
     if (lines_[i].size() == columns_.size()) continue;
-    throw input_error(fmt::format("{}: line {}: expected {} fields, got {}", path_.string(), i + 2,
+    throw input_error(fmt::format("{}: line {}: expected {} fields, got {}", source_, i + 2,
                                   columns_.size(), lines_[i].size()));
   }
 }
@@ -38,15 +38,15 @@ std::optional<size_t> ValueTable::find_column(const std::string& name) const {
 size_t ValueTable::require_column(const std::string& name) const {
   const std::optional<size_t> column = find_column(name);
   if (column) return *column;
-  throw input_error(fmt::format("{}: no column \"{}\"{}; there are {}", path_.string(), name,
+  throw input_error(fmt::format("{}: no column \"{}\"{}; there are {}", source_, name,
                                 nearest_hint(name, columns_), join(columns_, ", ")));
 }
 
 double ValueTable::number(size_t line, size_t column) const {
   const std::optional<double> value = parse_number(text(line, column));
   if (value) return *value;
-  throw input_error(fmt::format("{}: line {}: {}: expected a number, got \"{}\"", path_.string(),
-                                line + 2, columns_[column], text(line, column)));
+  throw input_error(fmt::format("{}: line {}: {}: expected a number, got \"{}\"", source_, line + 2,
+                                columns_[column], text(line, column)));
 }
 
 }  // namespace isomerge

@@ -1,9 +1,10 @@
-// report/values.h -- a CSV file with values that no record holds, for figures.
+// report/values.h -- values for figures that are no accuracies: of a CSV file or of an analysis.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace isomerge {
@@ -12,7 +13,14 @@ namespace isomerge {
 // and the line and column where there is one.
 class ValueTable {
  public:
-  explicit ValueTable(std::filesystem::path path);
+  explicit ValueTable(const std::filesystem::path& path);
+
+  // `source` names it in messages. Every line has as many fields as there are columns.
+  ValueTable(std::string source, std::vector<std::string> columns,
+             std::vector<std::vector<std::string>> lines)
+      : source_(std::move(source)), columns_(std::move(columns)), lines_(std::move(lines)) {}
+
+  const std::string& source() const { return source_; }
 
   const std::vector<std::string>& columns() const { return columns_; }
   size_t size() const { return lines_.size(); }  // lines below the heading
@@ -24,7 +32,7 @@ class ValueTable {
   double number(size_t line, size_t column) const;
 
  private:
-  std::filesystem::path path_;
+  std::string source_;
   std::vector<std::string> columns_;
   std::vector<std::vector<std::string>> lines_;
 };

@@ -31,6 +31,13 @@ Plan plan_of(const nlohmann::ordered_json& json) {
   return plan;
 }
 
+const TaskHashes& hashes_of(const Plan& plan, const std::string& task) {
+  const auto found = plan.tasks.find(task);
+  if (found != plan.tasks.end()) return found->second;
+  throw input_error(
+      fmt::format("task \"{}\" is not in the plan of this experiment; run it again", task));
+}
+
 }  // namespace
 
 std::filesystem::path plan_path(const std::filesystem::path& results, const std::string& stem) {
@@ -65,24 +72,20 @@ Plan read_plan(const std::filesystem::path& results, const std::string& stem) {
   return plan;
 }
 
+std::map<std::string, std::string> merge_hashes(const Plan& plan,
+                                                const std::vector<std::string>& tasks) {
+  std::map<std::string, std::string> hashes = {{"base", plan.base}};
+  for (const std::string& name : tasks) hashes["expert/" + name] = hashes_of(plan, name).expert;
+  return hashes;
+}
+
 std::map<std::string, std::string> run_hashes(const Plan& plan,
                                               const std::vector<std::string>& tasks,
                                               const std::string& task) {
-  const auto hashes_of = [&](const std::string& name) -> const TaskHashes& {
-    const auto found = plan.tasks.find(name);
-    if (found == plan.tasks.end()) {
-      throw input_error(
-          fmt::format("task \"{}\" is not in the plan of this experiment; "
-                      "run it again",
-                      name));
-    }
-    return found->second;
-  };
-  std::map<std::string, std::string> hashes = {{"base", plan.base},
-                                               {"encoder", plan.encoder},
-                                               {"head", hashes_of(task).head},
-                                               {"data", hashes_of(task).data}};
-  for (const std::string& name : tasks) hashes["expert/" + name] = hashes_of(name).expert;
+  std::map<std::string, std::string> hashes = merge_hashes(plan, tasks);
+  hashes["encoder"] = plan.encoder;
+  hashes["head"] = hashes_of(plan, task).head;
+  hashes["data"] = hashes_of(plan, task).data;
   return hashes;
 }
 

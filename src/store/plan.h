@@ -38,6 +38,10 @@ std::map<std::string, std::string> run_hashes(const Plan& plan,
                                               const std::vector<std::string>& tasks,
                                               const std::string& task);
 
+// The hashes that a merge of `tasks` depends on: those of base and experts. Throws likewise.
+std::map<std::string, std::string> merge_hashes(const Plan& plan,
+                                                const std::vector<std::string>& tasks);
+
 // The run behind one cell: the ONE place where experiment files become keys, called by the runner
 // and by the report. A template since this room does not know config: the arguments are Experiment,
 // Row and Candidate of config/experiment.h. What a trivial row does not depend on is left out of
@@ -64,6 +68,25 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
     run.average = experiment.average;
   }
   run.hashes = run_hashes(plan, run.tasks, task);
+  return run;
+}
+
+// The run behind an analysis of one candidate's merged update; `text` says what and how. It does
+// not depend on alpha, which scales the update alone.
+template <class ExperimentT, class RowT, class CandidateT>
+RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
+                              const CandidateT& candidate, const std::string& text,
+                              const Plan& plan) {
+  RunDefinition run;
+  run.method = row.method;
+  run.revision = row.revision;
+  run.tasks = row.task_set;
+  run.options = candidate.options;
+  run.precision = precision_text(experiment.precision);
+  run.exclude = experiment.exclude;
+  run.average = experiment.average;
+  run.evaluation = text;
+  run.hashes = merge_hashes(plan, run.tasks);
   return run;
 }
 

@@ -138,4 +138,34 @@ Record parse_record(const std::string& text, const std::filesystem::path& file) 
   return record;
 }
 
+std::string analysis_record_text(const AnalysisRecord& record) {
+  std::string lines;
+  for (const auto& line : record.lines) {
+    lines += (lines.empty() ? "\n" : ",\n") + ("    " + Json(line).dump());
+  }
+  const Json json = {{"format", kFormat},
+                     {"key", run_key(record.run)},
+                     {"run", run_json(record.run)},
+                     {"columns", record.columns}};
+  std::string text = json.dump(2);
+  text.resize(text.size() - 2);  // a line of the table stays one line of the file
+  return text + ",\n  \"lines\": [" + lines + "\n  ]\n}\n";
+}
+
+AnalysisRecord parse_analysis_record(const std::string& text, const std::filesystem::path& file) {
+  const std::string context =
+      file.string() + ": this record is damaged; delete it and run again to have it anew";
+  AnalysisRecord record;
+  try {
+    const Json json = Json::parse(text);
+    record = {run_of(json.at("run")), json.at("columns"), json.at("lines")};
+  } catch (const nlohmann::json::exception& fault) {
+    throw input_error(fault.what()).during(context);
+  }
+  if (analysis_record_text(record) != text) {
+    throw input_error(context + ": its layout was changed");
+  }
+  return record;
+}
+
 }  // namespace isomerge

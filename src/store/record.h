@@ -58,6 +58,21 @@ struct Record {
 Record done_record(RunDefinition run, Outcomes outcomes);
 Record failed_record(RunDefinition run, std::string message);
 
+// What an analysis of a merged update found: a table. Its run has no task and no split, and
+// `evaluation` says what was analysed and how.
+struct AnalysisRecord {
+  RunDefinition run;
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::string>> lines;  // as many cells as columns; numbers in full
+
+  bool operator==(const AnalysisRecord&) const = default;
+};
+
+std::string analysis_record_text(const AnalysisRecord& record);
+
+// Throws Error(kInput) naming `file` if the text is damaged.
+AnalysisRecord parse_analysis_record(const std::string& text, const std::filesystem::path& file);
+
 // JSON for a person to read; the same record gives the same bytes.
 std::string record_text(const Record& record);
 

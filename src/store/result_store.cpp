@@ -20,6 +20,10 @@ namespace {
 
 constexpr const char* kLogName = "log.jsonl";
 
+std::filesystem::path analysis_path(const std::filesystem::path& folder, const std::string& key) {
+  return folder / "analyses" / (key + ".json");
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "";
@@ -48,6 +52,22 @@ std::optional<Record> ResultStore::find(const std::string& key) const {
 void ResultStore::put(const Record& record) const {
   require_writable_folder(folder_ / "records");
   write_text_file(record_path(run_key(record.run)), record_text(record));
+}
+
+std::optional<AnalysisRecord> ResultStore::find_analysis(const RunDefinition& run) const {
+  const std::filesystem::path path = analysis_path(folder_, run_key(run));
+  std::error_code error;  // a folder that may not be looked into is for the next line to report
+  if (!std::filesystem::exists(path, error) && !error) return {};
+  AnalysisRecord record = parse_analysis_record(read_text_file(path), path);
+  if (record.run == run) return record;
+  throw input_error(
+      fmt::format("{}: holds another analysis; delete it and run again", path.string()));
+}
+
+void ResultStore::put(const AnalysisRecord& record) const {
+  const std::filesystem::path path = analysis_path(folder_, run_key(record.run));
+  require_writable_folder(path.parent_path());
+  write_text_file(path, analysis_record_text(record));
 }
 
 void ResultStore::log(const std::string& key, double seconds,

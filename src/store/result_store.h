@@ -35,6 +35,10 @@ class ResultStore {
   // Replaces a record of the same key.
   void put(const Record& record) const;
 
+  // The same for analyses, in folder/analyses/<key>.json.
+  std::optional<AnalysisRecord> find_analysis(const RunDefinition& run) const;
+  void put(const AnalysisRecord& record) const;
+
   // Appends a line to folder/log.jsonl: a LogEntry with the host's name and the time of now.
   void log(const std::string& key, double seconds, const std::string& program_version) const;
 

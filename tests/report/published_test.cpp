@@ -98,7 +98,7 @@ void expect_redrawn(const char* figure, const char* order) {
   FigureEntry entry;
   entry.kind = FigureKind::kHeatMap;
   entry.values = folder.write("values.csv", csv);
-  std::optional<Figure> drawn = heat_map_figure(entry);
+  std::optional<Figure> drawn = heat_map_figure(entry, {}, ValueTable(entry.values));
   drawn->name = "published";
   std::vector<std::string> texts = texts_of(draw_figure(*drawn, {"svg"}).at("svg"));
   for (const std::string& name : names) {

@@ -1,0 +1,43 @@
+// experiment/weight_source.h -- the weights and merged updates behind an experiment's rows.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <c10/core/Device.h>
+
+#include "checkpoint/checkpoint.h"
+#include "config/experiment.h"
+#include "merge/executor.h"
+
+namespace isomerge {
+
+// The experts that a row merges, in its order.
+std::vector<Expert> row_experts(const Suite& suite, const Row& row);
+
+// Keeps the last merged update: a grid over alpha merges once.
+class WeightSource {
+ public:
+  // `experiment` has to outlive this object.
+  WeightSource(const Experiment& experiment, int threads, c10::Device device)
+      : experiment_(experiment), threads_(threads), device_(device) {}
+
+  // base + alpha * merged update, or a checkpoint as it is where nothing is merged; `task` says
+  // which of a row with a model per task. Errors: those of reading and merging.
+  Weights weights(const Row& row, const Candidate& candidate, const std::string& task);
+
+  // The merged update of a candidate with one model for all tasks, before alpha: its floating
+  // tensors.
+  Weights merged_update(const Row& row, const Candidate& candidate);
+
+ private:
+  void merge(const Row& row, const Options& options);
+
+  const Experiment& experiment_;
+  int threads_;
+  c10::Device device_;
+  std::string merged_for_;
+  std::vector<MergedTensor> merged_;
+};
+
+}  // namespace isomerge
