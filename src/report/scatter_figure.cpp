@@ -68,10 +68,14 @@ std::string correlation_of(const std::vector<Series>& points, Correlation correl
 }
 
 // The tasks of which there is a point, below the methods.
-void add_task_legend(const Table& table, const Panel& panel, Figure& figure) {
+void add_task_legend(const Table& table, Figure& figure) {
   for (size_t t = 0; t < table.tasks.size(); ++t) {
     const auto is_of_task = [&](const Series& series) { return series.look.colour == t; };
-    if (std::none_of(panel.series.begin(), panel.series.end(), is_of_task)) continue;
+    const bool has_point =
+        std::any_of(figure.panels.begin(), figure.panels.end(), [&](const Panel& panel) {
+          return std::any_of(panel.series.begin(), panel.series.end(), is_of_task);
+        });
+    if (!has_point) continue;
     Look look = nth_look(t);
     look.shape = 0;
     figure.legend.push_back({table.tasks[t].title, look, LegendEntry::Sample::kPoint, 1});
@@ -80,38 +84,48 @@ void add_task_legend(const Table& table, const Panel& panel, Figure& figure) {
 
 }  // namespace
 
+// A panel per task set: a task may be in several.
 std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table,
                                      const ValueTable& values) {
   const auto rows = shown_rows(entry, table, Trivial::kHidden);
   const std::vector<std::string> titles = distinct_titles(rows);
+  const auto sets = task_sets(table);
+  const std::vector<std::string> set_titles = task_set_titles(sets);
   Figure figure = titled_figure(entry);
-  Panel panel;
-  panel.height = 150.0;
-  panel.x.title = axis_title(entry.x);
-  panel.y.title = quantity_title(entry.y, false);
-  const bool has_sets = task_sets(table).size() > 1;
-  std::vector<std::string> correlations;
-  for (const TableRow* row : rows) {
-    const size_t shape = place_of(titles, row->title);
-    const std::vector<Series> points = row_points(entry, table, *row, shape, values);
-    if (points.empty()) continue;
-    panel.series.insert(panel.series.end(), points.begin(), points.end());
-    const std::string title =
-        has_sets ? fmt::format("{}, {} tasks", row->title, row->cells.size()) : row->title;
-    const std::string product_moment = correlation_of(points, pearson);
-    figure.legend.push_back({fmt::format("{}, r = {}", title, product_moment),
-                             {kBlack, shape},
-                             LegendEntry::Sample::kPoint});
-    correlations.push_back(fmt::format("{}: Pearson {}, Spearman {}", title, product_moment,
-                                       correlation_of(points, spearman)));
+  std::vector<std::string> correlations, in_legend;
+  for (size_t s = 0; s < sets.size(); ++s) {
+    Panel panel;
+    panel.title = sets.size() > 1 ? set_titles[s] : "";
+    panel.height = 150.0;
+    panel.x.title = axis_title(entry.x);
+    panel.y.title = quantity_title(entry.y, false);
+    for (const TableRow* row : rows) {
+      if (task_set(*row) != sets[s]) continue;
+      const size_t shape = place_of(titles, row->title);
+      const std::vector<Series> points = row_points(entry, table, *row, shape, values);
+      if (points.empty()) continue;
+      panel.series.insert(panel.series.end(), points.begin(), points.end());
+      const std::string product_moment = correlation_of(points, pearson);
+      const std::string where = sets.size() > 1 ? ", " + set_titles[s] : "";
+      correlations.push_back(fmt::format("{}{}: Pearson {}, Spearman {}", row->title, where,
+                                         product_moment, correlation_of(points, spearman)));
+      if (place_of(in_legend, row->title) < in_legend.size()) continue;
+      in_legend.push_back(row->title);
+      figure.legend.push_back(
+          {sets.size() > 1 ? row->title : fmt::format("{}, r = {}", row->title, product_moment),
+           {kBlack, shape},
+           LegendEntry::Sample::kPoint});
+    }
+    if (!panel.series.empty()) figure.panels.push_back(std::move(panel));
   }
-  if (panel.series.empty()) return {};
-  add_task_legend(table, panel, figure);
-  figure.panels = {panel};
+  if (figure.panels.empty()) return {};
+  figure.is_wide = figure.panels.size() > 1;
+  add_task_legend(table, figure);
   figure.caption = fmt::format(
       "{} over {}, a point per task, {} split. Correlations with 95 % bootstrap intervals over the "
       "tasks: {}.",
-      panel.y.title, panel.x.title, split_text(table.split), join(correlations, "; "));
+      quantity_title(entry.y, false), axis_title(entry.x), split_text(table.split),
+      join(correlations, "; "));
   return figure;
 }
 

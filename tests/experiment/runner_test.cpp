@@ -67,6 +67,25 @@ class RunnerTest : public ::testing::Test {
 // tasks.
 constexpr int64_t kRecords = 2 * (2 + 1 + 1 + 2 * (3 + 1));
 
+TEST_F(RunnerTest, AnalysesTheChosenCandidateOfEachMergedRowOnce) {
+  std::string text = TemporaryFolder::read(file_);
+  text.replace(text.rfind('}'), 1, R"(, "analyses": [{"analysis": "sar"}]})");
+  folder_.write("two.json", text);
+  EXPECT_EQ(run("r").computed, kRecords + 3) << "average, the sum, Iso-C";
+  size_t analyses = 0;
+  for (const auto& entry : fs::directory_iterator(folder_ / "r/analyses")) {
+    const AnalysisRecord record =
+        parse_analysis_record(TemporaryFolder::read(entry.path()), entry.path());
+    EXPECT_EQ(record.lines.size(), 2u) << "a line per task";
+    EXPECT_FALSE(record.run.alpha.has_value());
+    ++analyses;
+  }
+  EXPECT_EQ(analyses, 3u);
+  const RunSummary second = run("r");
+  EXPECT_EQ(second.computed, 0);
+  EXPECT_EQ(second.reused, kRecords + 3);
+}
+
 TEST_F(RunnerTest, ASecondRunDoesNothing) {
   const RunSummary first = run("r");
   EXPECT_EQ(first.computed, kRecords);

@@ -11,8 +11,10 @@ has the spectrum of beta = 0.5 between the two. Where a rank lies between equal 
 (iso_c by the rule of the code) only the rank is kept: the directions there are arbitrary.
 """
 import json
+import os
 import pathlib
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by numpy; on small matrices threads only wait
 import numpy as np
 
 import container

@@ -215,14 +215,109 @@ TEST_F(Figures, ScatterOfSeveralTaskSetsTellsThemByTheirSize) {
                               "method,task,tasks,sar\niso_c,digits,1,0.5\n"
                               "iso_c,digits,2,0.25\n");
   const Figure figure = draw(from).value();
-  ASSERT_EQ(figure.panels[0].series.size(), 2u);
+  ASSERT_EQ(figure.panels.size(), 2u);
+  EXPECT_EQ(figure.panels[0].title, "2 tasks");
   EXPECT_DOUBLE_EQ(figure.panels[0].series[0].points[0].x, 0.25);
   EXPECT_DOUBLE_EQ(figure.panels[0].series[0].points[0].y, 90.0);
-  EXPECT_DOUBLE_EQ(figure.panels[0].series[1].points[0].x, 0.5);
+  EXPECT_DOUBLE_EQ(figure.panels[1].series[0].points[0].x, 0.5);
+  EXPECT_EQ(figure.legend.size(), 3u) << "a method and two tasks, each once";
+}
+
+// The example with what an analysis found of both merged rows.
+class AnalysisFigures : public Figures {
+ protected:
+  AnalysisFigures() {
+    analysis_.name = "alignment";
+    example_.experiment().analyses = {analysis_};
+  }
+
+  void put(const std::vector<std::string>& columns,
+           const std::vector<std::vector<std::string>>& lines) {
+    for (const Row& row : example_.experiment().rows) {
+      if (!analyses_row(analysis_, row)) continue;
+      const Candidate& chosen = row.candidates[row.method == "iso_c" ? 1 : 2];
+      example_.store().put(
+          AnalysisRecord{define_analysis(example_.experiment(), row, chosen,
+                                         analysis_text(analysis_), example_.plan()),
+                         columns, lines});
+    }
+  }
+  FigureEntry of_analysis(FigureKind kind) {
+    FigureEntry made = entry(kind);
+    made.analysis = "alignment";
+    return made;
+  }
+
+  AnalysisEntry analysis_;
+};
+
+TEST_F(AnalysisFigures, TakeTheValuesOfTheChosenCandidates) {
+  put({"task", "sar"}, {{"digits", "0.5"}, {"fashion", "0.75"}});
+  FigureEntry from = of_analysis(FigureKind::kScatter);
+  from.x = "sar";
+  const Figure figure = draw(from).value();
+  ASSERT_EQ(figure.panels[0].series.size(), 4u);
+  EXPECT_EQ(figure.panels[0].series[2].points[0].label, "Digits, Iso-C");
+  EXPECT_DOUBLE_EQ(figure.panels[0].series[2].points[0].x, 0.5);
+  EXPECT_EQ(figure.panels[0].x.title, "SAR");
+}
+
+TEST_F(AnalysisFigures, AreLeftOutUntilSomethingIsRecorded) {
+  FigureEntry from = of_analysis(FigureKind::kScatter);
+  from.x = "sar";
+  EXPECT_FALSE(draw(from).has_value());
+}
+
+TEST_F(AnalysisFigures, HeatMapPivotsLinesOfTheFirstMethodAndGroup) {
+  put({"row", "column", "group", "sar"}, {{"digits", "digits", "model", "1"},
+                                          {"digits", "fashion", "model", "0.25"},
+                                          {"fashion", "digits", "model", "0.5"},
+                                          {"fashion", "fashion", "model", "0.75"},
+                                          {"fashion", "fashion", "other", "9"}});
+  const HeatMap map = draw(of_analysis(FigureKind::kHeatMap)).value().panels[0].heat_map.value();
+  EXPECT_EQ(map.rows, (std::vector<std::string>{"Digits", "Fashion"}));
+  EXPECT_EQ(map.columns, map.rows);
+  EXPECT_EQ(map.values, (std::vector<std::vector<double>>{{1.0, 0.25}, {0.5, 0.75}}));
+}
+
+TEST_F(AnalysisFigures, LinesShowMeansOfEqualXAndLeaveOutWhatHasNone) {
+  put({"task", "block", "sar"}, {{"digits", "1", "0.5"},
+                                 {"digits", "0", "0.125"},
+                                 {"fashion", "1", "0.75"},
+                                 {"fashion", "", "9"}});
+  FigureEntry from = of_analysis(FigureKind::kLines);
+  from.x = "block";
+  from.value = "sar";
+  from.line = "method";
+  const Figure figure = draw(from).value();
+  ASSERT_EQ(figure.panels.size(), 1u);
+  ASSERT_EQ(figure.panels[0].series.size(), 2u);
+  const auto& points = figure.panels[0].series[1].points;
+  ASSERT_EQ(points.size(), 2u);
+  EXPECT_DOUBLE_EQ(points[0].x, 0.0);
+  EXPECT_DOUBLE_EQ(points[1].y, 0.625);
+  EXPECT_EQ(figure.panels[0].x.title, "Block");
+  from.panel = "task";
+  EXPECT_EQ(draw(from).value().panels[1].title, "Fashion");
+}
+
+TEST_F(AnalysisFigures, NameTensorsBriefly) {
+  put({"tensor", "index", "value", "rank"},
+      {{"visual.transformer.resblocks.3.attn.out_proj.weight", "1", "0.5", "1"},
+       {"visual.proj", "1", "0.25", "1"}});
+  FigureEntry from = of_analysis(FigureKind::kSpectrum);
+  from.x = "index";
+  from.line = "method";
+  from.panel = "tensor";
+  const Figure figure = draw(from).value();
+  EXPECT_EQ(figure.panels[0].title, "3.attn.out_proj");
+  EXPECT_EQ(figure.panels[1].title, "proj");
+  EXPECT_EQ(figure.panels[0].rules.size(), 2u);
 }
 
 TEST_F(Figures, SpectrumHasALinePerNameAndItsRankDashed) {
   FigureEntry from = entry(FigureKind::kSpectrum);
+  from.x = "index";
   from.values = folder_.write("s.csv",
                               "panel,line,index,value,rank\nl1,TA,0,0.5,1\nl1,TA,1,0.25,1\n"
                               "l2,TA,0,0.75,\nl2,Iso-C,0,0.5,\n");

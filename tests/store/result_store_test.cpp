@@ -131,5 +131,42 @@ TEST(ResultStore, LogLinesOfManyWritersStayWhole) {
   EXPECT_EQ(count, 200);
 }
 
+AnalysisRecord example_analysis() {
+  RunDefinition run = example_run();
+  run.task = run.split = "";
+  run.evaluation = "analysis sar";
+  return {run, {"task", "sar"}, {{"digits", "0.5"}, {"fashion", "0.25"}}};
+}
+
+TEST(ResultStore, KeepsAnalysesBesideRecords) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  const AnalysisRecord record = example_analysis();
+  EXPECT_FALSE(store.find_analysis(record.run).has_value());
+  store.put(record);
+  EXPECT_EQ(store.find_analysis(record.run), record);
+  EXPECT_FALSE(store.find(record.run).has_value()) << "it is no accuracy";
+  RunDefinition other = record.run;
+  other.evaluation = "analysis pairs";
+  EXPECT_FALSE(store.find_analysis(other).has_value());
+}
+
+TEST(ResultStore, RefusesADamagedAnalysis) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder.path());
+  store.put(example_analysis());
+  const auto path = folder / "analyses" / (run_key(example_analysis().run) + ".json");
+  const std::string text = TemporaryFolder::read(path);
+  const auto error = [&](const std::string& damaged) {
+    folder.write(std::filesystem::relative(path, folder.path()).string(), damaged);
+    return error_message([&] { store.find_analysis(example_analysis().run); });
+  };
+  expect_mentions(error(text.substr(0, text.size() / 2)), {path.string(), "damaged"});
+  expect_mentions(error(text + " "), {path.string(), "layout"});
+  std::string changed = text;
+  changed.replace(changed.find("iso_cts"), 7, "iso_c  ");
+  expect_mentions(error(changed), {path.string()});
+}
+
 }  // namespace
 }  // namespace isomerge
