@@ -10,9 +10,10 @@ reference=results/reference/table1.csv
 rm -rf "$results"  # stored records would be taken instead of computing
 build/isomerge run "$experiment" --results "$results" </dev/null
 build/isomerge report "$experiment" --results "$results" --out "$results" \
-  --format md,csv,html </dev/null
+  --format md,csv,html,svg </dev/null
 echo
 echo "Difference to the committed table ($reference):"
 build/isomerge report "$experiment" --results "$results" --against "$reference" </dev/null
 echo
-echo "Records, table, CSV and a page (table1.html) of this run: $results/"
+echo "Records, table, CSV, figures (table1-sar.svg: improvement over subspace alignment)"
+echo "and a page with all of it (table1.html): $results/"

@@ -65,4 +65,20 @@ const std::string& task_title(const Table& table, const std::string& task) {
   throw Error(Fault::kInternal, fmt::format("the table has no task \"{}\"", task));
 }
 
+std::vector<TitledRows> rows_by_title(const Table& table) {
+  const auto sets = task_sets(table);
+  std::vector<TitledRows> lines;
+  for (const TableRow& row : table.rows) {
+    auto line = std::find_if(lines.begin(), lines.end(),
+                             [&](const TitledRows& known) { return known.title == row.title; });
+    if (line == lines.end()) {
+      lines.push_back({row.title, std::vector<const TableRow*>(sets.size(), nullptr)});
+      line = lines.end() - 1;
+    }
+    const auto at = std::find(sets.begin(), sets.end(), task_set(row)) - sets.begin();
+    line->rows[static_cast<size_t>(at)] = &row;
+  }
+  return lines;
+}
+
 }  // namespace isomerge

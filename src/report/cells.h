@@ -29,6 +29,13 @@ std::vector<std::string> task_set_titles(const std::vector<std::vector<std::stri
 
 std::vector<std::string> task_set(const TableRow& row);
 
+// The rows of one title, side by side: one per task set of the table, null where there is none.
+struct TitledRows {
+  std::string title;
+  std::vector<const TableRow*> rows;
+};
+std::vector<TitledRows> rows_by_title(const Table& table);
+
 // The title of a task's column.
 const std::string& task_title(const Table& table, const std::string& task);
 

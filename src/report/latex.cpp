@@ -60,18 +60,13 @@ std::string floating(const std::string& caption, const std::string& label, const
 
 // One line per title: the same method on several task sets stands in one line.
 Lines mean_lines(const Table& table) {
-  const auto sets = task_sets(table);
   Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(sets)) lines[0].push_back(latex_escaped(title));
-  std::map<std::string, size_t> line_of;
-  for (const TableRow& row : table.rows) {
-    const auto [place, is_new] = line_of.emplace(row.title, lines.size());
-    if (is_new) {
-      lines.emplace_back(sets.size() + 1);
-      lines.back()[0] = latex_escaped(row.title);
-    }
-    const auto at = std::find(sets.begin(), sets.end(), task_set(row)) - sets.begin();
-    lines[place->second][static_cast<size_t>(at) + 1] = mean_text(row);
+  for (const std::string& title : task_set_titles(task_sets(table))) {
+    lines[0].push_back(latex_escaped(title));
+  }
+  for (const TitledRows& titled : rows_by_title(table)) {
+    lines.push_back({latex_escaped(titled.title)});
+    for (const TableRow* row : titled.rows) lines.back().push_back(row ? mean_text(*row) : "");
   }
   return lines;
 }

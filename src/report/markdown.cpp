@@ -73,6 +73,19 @@ std::string mean_text(const TableRow& row) {
   return fmt::format("{}{} ({})", mark, percent(*row.accuracy), percent(*row.normalised));
 }
 
+// The same method on several task sets in one line.
+Lines overview_lines(const Table& table) {
+  Lines lines = {{"Method"}};
+  for (const std::string& title : task_set_titles(task_sets(table))) {
+    lines[0].push_back(escaped(title));
+  }
+  for (const TitledRows& titled : rows_by_title(table)) {
+    lines.push_back({escaped(titled.title)});
+    for (const TableRow* row : titled.rows) lines.back().push_back(row ? mean_text(*row) : "");
+  }
+  return lines;
+}
+
 Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) {
   const bool selected = std::any_of(table.rows.begin(), table.rows.end(),
                                     [](const TableRow& row) { return !row.selected.empty(); });
@@ -118,6 +131,9 @@ std::string markdown_text(const Table& table) {
       "Mean accuracy over tasks in percent, {} split; in parentheses normalised by the fine-tuned "
       "models.\n\n",
       split_text(table.split));
+  if (!task_sets.empty()) {
+    text += pipe_table(overview_lines(table)) + "\nWith intervals, and what was chosen:\n\n";
+  }
   text += pipe_table(mean_lines(table, task_sets));
   text += "\nAccuracy per task in percent:\n\n";
   text += pipe_table(task_lines(table, task_sets));
