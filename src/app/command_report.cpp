@@ -120,7 +120,7 @@ const CommandInfo& report_info() {
       "report",
       "EXPERIMENT.json [--results DIR] [--out DIR] [options]",
       "print an experiment's table from its records, write tables, figures and a page",
-      "  isomerge report experiments/mini/vision8.json --results results/demo --out results/demo "
+      "  isomerge report experiments/mini/table1.json --results results/demo --out results/demo "
       "\\\n"
       "    --format md,tex,csv,html,svg,pdf,png",
       {{"results", "DIR", "folder of the records (default: results)"},

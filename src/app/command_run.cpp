@@ -82,7 +82,7 @@ const CommandInfo& run_info() {
       "run",
       "EXPERIMENT.json [--results DIR] [--set key=value ...] [options]",
       "carry out an experiment; what is stored already is not computed again",
-      "  isomerge run experiments/mini/vision8.json --results results/demo",
+      "  isomerge run experiments/mini/table1.json --results results/demo",
       {{"results", "DIR", "folder of the records (default: results)"},
        {"set", "KEY=VALUE", "a key of the experiment file or a ${NAME} in it", true},
        {"status", "", "print how far the stored records reach"},
