@@ -124,6 +124,10 @@ Options Candidate::options_on(const std::string& task) const {
   return all;
 }
 
+Options Row::record_options(const Candidate& candidate, const std::string& task) const {
+  return naming_options(require_method_info(method), candidate.options_on(task));
+}
+
 Row fine_tuned_row(const std::vector<std::string>& task_set) {
   return {"fine_tuned", require_method_info("fine_tuned").revision, task_set, {{}}, 1};
 }
