@@ -107,7 +107,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   read_report(reader, out, files, problems);
   const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);
   if (const JsonValue* methods = reader.require("methods")) {
-    out.rows = read_rows(*methods, task_sets, out.select.axes, path, problems);
+    out.rows = read_rows(*methods, task_sets, out.suite, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
   }
   out.figures = read_figures(reader.find("figures"), out.rows, path, problems);

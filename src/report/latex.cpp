@@ -62,7 +62,8 @@ std::string floating(const std::string& caption, const std::string& label, const
 Lines mean_lines(const Table& table) {
   const auto sets = task_sets(table);
   Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(sets)) lines[0].push_back(latex_escaped(title));
+  for (const std::string& title : task_set_titles(table, sets))
+    lines[0].push_back(latex_escaped(title));
   std::map<std::string, size_t> line_of;
   for (const TableRow& row : table.rows) {
     const auto [place, is_new] = line_of.emplace(row.title, lines.size());
@@ -150,7 +151,7 @@ std::string latex_text(const Table& table) {
   std::string text = "% Needs \\usepackage{booktabs}.\n";
   text += floating(caption, "tab:means", mean_lines(table));
   const auto sets = task_sets(table);
-  const std::vector<std::string> titles = task_set_titles(sets);
+  const std::vector<std::string> titles = task_set_titles(table, sets);
   for (size_t i = 0; i < sets.size(); ++i) {
     const std::string of_set = sets.size() > 1 ? ", " + latex_escaped(titles[i]) : "";
     const std::string task_caption =
