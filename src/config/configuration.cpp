@@ -10,7 +10,8 @@ namespace isomerge {
 
 std::string configuration_text(const Configuration& configuration) {
   std::string text = configuration.method;
-  for (const auto& [name, value] : configuration.options) {
+  const MethodInfo& method = require_method_info(configuration.method);
+  for (const auto& [name, value] : naming_options(method, configuration.options)) {
     text += fmt::format("/{}={}", name, option_text(value));
   }
   if (configuration.alpha) text += "/alpha=" + number_text(*configuration.alpha);

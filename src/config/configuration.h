@@ -18,8 +18,8 @@ struct Configuration {
   bool operator==(const Configuration&) const = default;
 };
 
-// The method, its options by name, alpha last. parse_configuration() is its exact reverse for
-// configurations with resolved options.
+// The method, its options by name (naming_options() of them), alpha last. parse_configuration() is
+// its exact reverse for configurations with resolved options.
 std::string configuration_text(const Configuration& configuration);
 
 // Options that are left out get their defaults; alpha stays empty if left out. Throws Error(kInput)

@@ -108,7 +108,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   read_report(reader, out, files, problems);
   const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);
   if (const JsonValue* methods = reader.require("methods")) {
-    out.rows = read_rows(*methods, task_sets, out.select.axes, path, problems);
+    out.rows = read_rows(*methods, task_sets, out.suite, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
   }
   out.analyses = read_analyses(reader.find("analyses"), out.rows, path, problems);
@@ -124,6 +124,10 @@ Options Candidate::options_on(const std::string& task) const {
   const auto own = by_task.find(task);
   if (own != by_task.end()) all.insert(own->second.begin(), own->second.end());
   return all;
+}
+
+Options Row::record_options(const Candidate& candidate, const std::string& task) const {
+  return naming_options(require_method_info(method), candidate.options_on(task));
 }
 
 Row fine_tuned_row(const std::vector<std::string>& task_set) {

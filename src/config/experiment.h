@@ -43,6 +43,9 @@ struct Row {
   std::vector<Candidate> candidates;
   size_t line_length = 1;
 
+  // What the records of one of its candidates on a task are told apart by.
+  Options record_options(const Candidate& candidate, const std::string& task) const;
+
   bool operator==(const Row&) const = default;
 };
 

@@ -175,7 +175,22 @@ std::vector<MethodInfo> make_infos() {
        .note = kOthersAveraged,
        .default_alpha = 1.3,
        .alpha_grid = "0.1:3.0:0.1",
-       .options = {null_option()},
+       .options = {{.name = "beta",
+                    .type = OptionType::kDouble,
+                    .default_value = 1.0,
+                    .minimum = 0.0,
+                    .maximum = 1.0,
+                    .help = "the flattened part, beside 1 - beta of the sum as it is",
+                    .came_later = true},
+                   {.name = "kept_fraction",
+                    .type = OptionType::kDouble,
+                    .default_value = 1.0,
+                    .minimum = 0.0,
+                    .maximum = 1.0,
+                    .help = "k / r: the flattened part has the k leading directions alone, each "
+                            "with the mean of all r values",
+                    .came_later = true},
+                   null_option()},
        .revision = 2},
       {.name = "iso_cts",
        .title = "Iso-CTS",
@@ -192,6 +207,11 @@ std::vector<MethodInfo> make_infos() {
                     .minimum = 0.0,
                     .maximum = 1.0,
                     .help = "k / r, the part of the directions that is common to all tasks"},
+                   {.name = "isotropic",
+                    .type = OptionType::kBool,
+                    .default_value = true,
+                    .help = "give all directions the mean; false: each keeps its singular value",
+                    .came_later = true},
                    null_option()},
        .revision = 2},
   };
@@ -279,6 +299,16 @@ std::optional<std::string> find_option_problem(const MethodInfo& method, const s
   return fmt::format("unknown option \"{}\" of method {}{}; {}", name, method.name,
                      nearest_hint(name, known),
                      known.empty() ? "it has none" : "known: " + join(known, ", "));
+}
+
+Options naming_options(const MethodInfo& method, Options options) {
+  for (const OptionInfo& option : method.options) {
+    const auto found = options.find(option.name);
+    if (option.came_later && found != options.end() && found->second == option.default_value) {
+      options.erase(found);
+    }
+  }
+  return options;
 }
 
 Options resolve_options(const MethodInfo& method, const Options& given) {

@@ -22,6 +22,9 @@ struct OptionInfo {
   double maximum = std::numeric_limits<double>::infinity();
   std::vector<std::string> choices = {};  // kChoice only
   std::string help = {};                  // one line
+  // Came after records were made, with a default that changes nothing: while it has that default, a
+  // configuration does not name it, and the keys of those records stay.
+  bool came_later = false;
 };
 
 struct MethodInfo {
@@ -46,6 +49,10 @@ std::vector<std::string> merging_method_names();  // without zero_shot and fine_
 
 // Throws Error(kInput) with the nearest and all known names if `name` is not one of them.
 const MethodInfo& require_method_info(const std::string& name);
+
+// What of resolved options names a configuration, in texts and in the keys of records: all but
+// those that came later and have their default.
+Options naming_options(const MethodInfo& method, Options options);
 
 // What is wrong with giving `value` to the option `name` of `method`: unknown name (with the
 // nearest), wrong type, out of range. Nothing if it is right. Integers are right for doubles.

@@ -27,6 +27,7 @@ struct Entry {
   int line;
   std::vector<Axis> options;                  // the method's, by name, but for open_options()
   std::vector<std::optional<double>> alphas;  // at least one
+  std::vector<TaskSet> task_sets;
 };
 
 std::vector<std::optional<double>> read_alphas(const JsonValue* value, const MethodInfo& method,
@@ -105,17 +106,20 @@ std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
 }
 
 // Nothing if the entry names no method: then its problem is on record.
-std::optional<Entry> read_entry(const JsonValue& value, const Reading& reading) {
+std::optional<Entry> read_entry(const JsonValue& value, const std::vector<TaskSet>& task_sets,
+                                const Suite& suite, const Reading& reading) {
   const std::vector<std::string> known = method_names();
   std::string name = value.text;
   const JsonValue* alpha = nullptr;
   const JsonValue* options = nullptr;
+  const JsonValue* tasks = nullptr;
   int line = value.line;
   if (!value.is(JsonValue::Kind::kString)) {
     ObjectReader reader(value, "a method", reading.file, reading.problems);
     name = reader.require_string("method");
     alpha = reader.find("alpha");
     options = reader.find("options");
+    tasks = reader.find("tasks");
     reader.finish();
     if (name.empty()) return {};
     line = reader.find("method")->line;
@@ -126,8 +130,9 @@ std::optional<Entry> read_entry(const JsonValue& value, const Reading& reading) 
     return {};
   }
   const MethodInfo& method = require_method_info(name);
-  Entry entry{method, line, read_options(options, method, reading),
-              read_alphas(alpha, method, reading)};
+  Entry entry{
+      method, line, read_options(options, method, reading), read_alphas(alpha, method, reading),
+      tasks == nullptr ? task_sets : read_task_sets(tasks, suite, reading.file, reading.problems)};
   size_t combinations = entry.alphas.size();
   for (const Axis& axis : entry.options) combinations *= axis.values.size();
   if (combinations > kMaxCombinations) {
@@ -138,8 +143,7 @@ std::optional<Entry> read_entry(const JsonValue& value, const Reading& reading) 
   return entry;
 }
 
-std::vector<Row> rows_of(const Entry& entry, const std::vector<TaskSet>& task_sets,
-                         const std::vector<std::string>& selected) {
+std::vector<Row> rows_of(const Entry& entry, const std::vector<std::string>& selected) {
   const auto is_selected = [&](const std::string& name) {
     return std::find(selected.begin(), selected.end(), name) != selected.end();
   };
@@ -153,7 +157,7 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<TaskSet>& task_se
     for (const auto& alpha : entry.alphas) alphas.push_back({alpha});
   }
   std::vector<Row> rows;
-  for (const TaskSet& tasks : task_sets) {
+  for (const TaskSet& tasks : entry.task_sets) {
     const auto by_task =
         entry.method.name == "tall_mask" ? own_masks(tasks) : std::map<std::string, Options>{};
     for (const Options& fixed : multiply(outside)) {
@@ -173,16 +177,16 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<TaskSet>& task_se
 }  // namespace
 
 std::vector<Row> read_rows(const JsonValue& methods, const std::vector<TaskSet>& task_sets,
-                           const std::vector<std::string>& selected,
+                           const Suite& suite, const std::vector<std::string>& selected,
                            const std::filesystem::path& file, Problems& problems) {
   const Reading reading{file, problems};
   if (methods.items.empty())
     reading.problem(methods.line, "\"methods\": expected a list of methods");
   std::vector<Row> rows;
   for (const JsonValue& value : methods.items) {
-    const std::optional<Entry> entry = read_entry(value, reading);
+    const std::optional<Entry> entry = read_entry(value, task_sets, suite, reading);
     if (!entry) continue;
-    for (Row& row : rows_of(*entry, task_sets, selected)) {
+    for (Row& row : rows_of(*entry, selected)) {
       if (std::find(rows.begin(), rows.end(), row) != rows.end()) {
         reading.problem(entry->line, fmt::format("method {} is listed twice with the same options",
                                                  entry->method.name));

@@ -11,10 +11,11 @@
 
 namespace isomerge {
 
-// "methods": names, or objects with "method", "alpha" and "options". Axes in `selected` vary inside
-// a row; all others, and the task sets, make rows.
+// "methods": names, or objects with "method", "alpha", "options" and "tasks", which stands in for
+// the experiment's `task_sets`. Axes in `selected` vary inside a row; all others, and the task
+// sets, make rows.
 std::vector<Row> read_rows(const JsonValue& methods, const std::vector<TaskSet>& task_sets,
-                           const std::vector<std::string>& selected,
+                           const Suite& suite, const std::vector<std::string>& selected,
                            const std::filesystem::path& file, Problems& problems);
 
 }  // namespace isomerge

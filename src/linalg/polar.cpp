@@ -18,11 +18,27 @@
 namespace isomerge {
 namespace {
 
-Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space) {
+// How many of the k leading values count.
+Rank rank_of(const at::Tensor& s, int64_t k, int64_t r) {
+  return rank_above(s.narrow(0, 0, k), null_threshold(r, s[0].item<double>()));
+}
+
+Polar lapack_polar(const at::Tensor& a, int64_t r, NullSpace null_space,
+                   std::optional<int64_t> leading = {}) {
   const Svd svd = thin_svd(a.to(at::kDouble));
-  const Rank rank = rank_above(svd.s, null_threshold(r, svd.s[0].item<double>()));
-  const Svd kept = null_space == NullSpace::kFill ? svd : svd.leading(rank.kept);
-  return {multiply(kept.u, kept.vt), svd.s.sum().item<double>(), svd.s.numel() - rank.kept};
+  const int64_t k = leading.value_or(svd.s.numel());
+  const Rank rank = rank_of(svd.s, k, r);
+  const Svd kept = svd.leading(null_space == NullSpace::kFill ? k : rank.kept);
+  return {multiply(kept.u, kept.vt), svd.s.sum().item<double>(), k - rank.kept,
+          is_tied_cut(svd.leading(k), r)};
+}
+
+bool is_tied_after(const at::Tensor& s, int64_t k, int64_t r) {
+  if (k == s.numel()) return false;
+  Svd leading;
+  leading.s = s.narrow(0, 0, k);
+  leading.next = s[k].item<double>();
+  return is_tied_cut(leading, r);
 }
 
 // W diag(1 / s) W^T over the leading `kept` pairs: g^(-1/2).
@@ -92,31 +108,33 @@ at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t colum
 
 }  // namespace
 
-Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route) {
-  if (route == Route::kLapack) return lapack_polar(a, r, null_space);
-  return polar_factor(a, all_eigenpairs(gram_of_rows(short_side_rows(a))), r);
+Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route,
+                   std::optional<int64_t> leading) {
+  if (route == Route::kLapack) return lapack_polar(a, r, null_space, leading);
+  return polar_factor(a, all_eigenpairs(gram_of_rows(short_side_rows(a))), r, leading);
 }
 
-Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r) {
+Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r,
+                   std::optional<int64_t> leading) {
   if (!eigen.is_sound) {
-    Polar polar = lapack_polar(a, r, NullSpace::kZero);
+    Polar polar = lapack_polar(a, r, NullSpace::kZero, leading);
     polar.fallbacks = 1;
     return polar;
   }
   const at::Tensor s = singular_values(eigen);
-  const Rank rank = rank_above(s, null_threshold(r, s[0].item<double>()));
+  const int64_t k = leading.value_or(s.numel());
+  const Rank rank = rank_of(s, k, r);
   if (rank.is_doubtful) {
-    Polar polar = lapack_polar(a, r, NullSpace::kZero);
+    Polar polar = lapack_polar(a, r, NullSpace::kZero, leading);
     polar.repeats = 1;
     return polar;
   }
-  const int64_t cut = s.numel() - rank.kept;
   const at::Tensor kept = s.narrow(0, 0, rank.kept);
   const at::ScalarType dtype = product_dtype(norm(kept.reciprocal()) * norm(kept), rank.kept);
   const at::Tensor root = inverse_root(eigen, s, rank.kept).to(dtype);
   const at::Tensor factor =
       a.size(0) <= a.size(1) ? multiply(root, a.to(dtype)) : multiply(a.to(dtype), root);
-  return {factor, s.sum().item<double>(), cut};
+  return {factor, s.sum().item<double>(), k - rank.kept, is_tied_after(s, k, r)};
 }
 
 OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <ATen/core/Tensor.h>
 
@@ -14,21 +15,26 @@ namespace isomerge {
 struct Polar {
   at::Tensor factor;  // [m, n]: u vt over the directions that count; fp64 or, by kGram, fp32
   double nuclear_norm = 0.0;  // sum of all min(m, n) singular values, cut or not
-  int64_t cut = 0;            // directions that count as zero
+  int64_t cut = 0;            // directions that count as zero, among the leading ones
+  bool is_tied = false;       // see is_tied_cut(), for the leading ones
   int64_t fallbacks = 0;      // 1 if the Gram route failed its check and LAPACK took over
   int64_t repeats = 0;        // 1 if LAPACK took over since its rank was doubtful (see Rank)
 };
 
 // a          [m, n], fp32 or fp64, finite.
 // r          a direction counts as zero at null_threshold(r, sigma_1).
+// leading    how many directions, from the largest value down, make up the factor, 0..min(m, n);
+//            without it all do.
 // kFill      is for kLapack alone; kGram always leaves null directions out.
 // cost       kGram: m n r (Gram matrix) + an eigenproblem of size r + 2 r^3 + 2 m n r; the last
 //            product is done in fp32 where the condition allows it. kLapack: one thin SVD and one
 //            product.
-Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route);
+Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route route,
+                   std::optional<int64_t> leading = {});
 
 // The same from all eigenpairs of the Gram matrix of a's short side, at hand; route kGram.
-Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r);
+Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r,
+                   std::optional<int64_t> leading = {});
 
 // The polar factor of a tall `basis` [m, c], m >= c, kept as a product so that only short matrices
 // are ever multiplied by `root`.

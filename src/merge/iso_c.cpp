@@ -2,22 +2,43 @@
 
 #include <algorithm>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
 
+#include "base/error.h"
 #include "linalg/polar.h"
 
 namespace isomerge {
 
-Merged merge_iso_c(Factors factors, NullSpace null_space) {
+namespace {
+
+void require_share(const char* name, double value) {
+  if (!(value >= 0.0 && value <= 1.0)) {
+    throw input_error(fmt::format("{} must lie in [0, 1], got {}", name, value));
+  }
+}
+
+}  // namespace
+
+Merged merge_iso_c(Factors factors, const IsoCOptions& options) {
+  require_share("beta", options.beta);
+  require_share("kept_fraction", options.kept_fraction);
   const int64_t r = factors.rank();
   if (r == 0) return {at::zeros_like(factors.update(0))};
   const at::ScalarType dtype = factors.dtype();
   const at::Tensor sum = factors.sum();
   for (int64_t t = 0; t < factors.tasks(); ++t) factors.release(t);
-  Polar polar = factors.route() == Route::kLapack ? polar_factor(sum, r, null_space, Route::kLapack)
-                                                  : polar_factor(sum, factors.sum_eigen(sum), r);
-  Merged merged{polar.factor.mul_(polar.nuclear_norm / static_cast<double>(r)).to(dtype)};
+  if (options.beta == 0.0) return {sum.to(dtype)};
+  const auto kept = static_cast<int64_t>(options.kept_fraction * static_cast<double>(r));
+  Polar polar = factors.route() == Route::kLapack
+                    ? polar_factor(sum, r, options.null_space, Route::kLapack, kept)
+                    : polar_factor(sum, factors.sum_eigen(sum), r, kept);
+  at::Tensor flat = polar.factor.mul_(options.beta * (polar.nuclear_norm / static_cast<double>(r)));
+  if (options.beta < 1.0) flat = flat.to(at::kDouble).add_(sum, 1.0 - options.beta);
+  Merged merged{flat.to(dtype)};
   merged.findings.cut = polar.cut;
+  merged.findings.tied = polar.is_tied ? 1 : 0;
   merged.findings.fallbacks = polar.fallbacks;
   merged.findings.repeats = polar.repeats;
   return merged;

@@ -10,21 +10,30 @@
 
 namespace isomerge {
 
+struct IsoCOptions {
+  double beta = 1.0;           // in [0, 1]; figure 4: from the sum, 0, to Iso-C, 1
+  double kept_fraction = 1.0;  // in [0, 1]; figure 5a: of the directions, from the largest value
+  NullSpace null_space = NullSpace::kZero;
+};
+
 // Flattens the spectrum of the sum of the updates of one weight:
 //
 //     sum_t D_t = U diag(s) V^T      thin SVD
 //     result    = mean(s) U V^T      every singular value becomes mean(s)
 //
 // U V^T is the orthogonal polar factor of the sum, and mean(s) its nuclear norm over r: no SVD.
+// With the paper's ablations, where k = floor(kept_fraction r) and mean(s) still is of all values:
 //
-// factors     T >= 1 matrices [m, n].
-// null_space  directions of the sum that count as zero are left out (kZero) or kept as LAPACK
-//             returns them (kFill, the authors' code, whose result then depends on the library);
-//             kFill needs Route::kLapack.
-// returns     [m, n]; mean(s) runs over all min(m, n) values, zeros included, as in the authors'
-//             code.
-// cost        polar_factor() of one matrix.
-Merged merge_iso_c(Factors factors, NullSpace null_space = NullSpace::kZero);
+//     result    = (1 - beta) sum_t D_t + beta mean(s) U_k V_k^T
+//
+// factors  T >= 1 matrices [m, n].
+// null     directions of the sum that count as zero are left out (kZero) or kept as LAPACK returns
+//          them (kFill, the authors' code, whose result then depends on the library); kFill needs
+//          Route::kLapack.
+// returns  [m, n]; mean(s) runs over all min(m, n) values, zeros included, as in the authors' code.
+// throws   Error(kInput): option out of range.
+// cost     polar_factor() of one matrix; none where beta is 0.
+Merged merge_iso_c(Factors factors, const IsoCOptions& options = {});
 
 MatrixCost iso_c_cost(int64_t m, int64_t n, int64_t tasks);
 

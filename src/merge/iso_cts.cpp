@@ -145,7 +145,10 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction) {
 Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
   const int64_t r = factors.rank();
   const IsoCtsBudget budget = iso_cts_budget(r, factors.tasks(), options.common_fraction);
-  if (budget.per_task == 0) return merge_iso_c(std::move(factors), options.null_space);
+  if (budget.per_task == 0) {
+    return merge_iso_c(std::move(factors),
+                       {.beta = options.isotropic ? 1.0 : 0.0, .null_space = options.null_space});
+  }
 
   const at::TensorOptions kind = factors.update(0).options();
   const at::ScalarType product_dtype = factors.product_dtype();
@@ -158,8 +161,10 @@ Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
   }
   const BasisStack::Orthonormal basis =
       std::move(directions.stack).orthonormalise(r, directions.has_common, &merged.findings);
-  const at::Tensor mean = at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r));
-  merged.update = combine(basis.u, mean, basis.v, product_dtype).to(kind);
+  const at::Tensor values =
+      options.isotropic ? at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r))
+                        : basis.s;
+  merged.update = combine(basis.u, values, basis.v, product_dtype).to(kind);
   return merged;
 }
 

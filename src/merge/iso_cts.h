@@ -12,6 +12,7 @@ namespace isomerge {
 
 struct IsoCtsOptions {
   double common_fraction = 0.8;  // in [0, 1]
+  bool isotropic = true;         // figure 8: false leaves the singular values as they are
   NullSpace null_space = NullSpace::kZero;
 };
 
@@ -32,6 +33,9 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction);
 //     R_t       = D_t - U_c U_c^T D_t;  U_t, s_t, V_t its s leading triplets
 //     U*        = polar([U_1 ... U_T U_c]),  V* likewise
 //     result    = (sum of all kept singular values / r) U* V*^T
+//
+// Without the isotropic step, result = U* diag(s_1 ... s_T s_c) V*^T, the values from before the
+// bases were made orthonormal; and the sum itself where s = 0 makes the method Iso-C.
 //
 // Only the left common space is projected out; the last step makes up for the right one.
 //

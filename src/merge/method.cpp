@@ -71,17 +71,19 @@ Rules tsv_m_rules(const Options& options) {
 }
 
 Rules iso_c_rules(const Options& options) {
-  const NullSpace null_space = null_space_of(options);
+  const IsoCOptions resolved{std::get<double>(options.at("beta")),
+                             std::get<double>(options.at("kept_fraction")), null_space_of(options)};
   return per_matrix(
-      null_space, [=](Factors factors) { return merge_iso_c(std::move(factors), null_space); },
-      iso_c_cost);
+      resolved.null_space,
+      [=](Factors factors) { return merge_iso_c(std::move(factors), resolved); }, iso_c_cost);
 }
 
 Rules iso_cts_rules(const Options& options) {
-  const NullSpace null_space = null_space_of(options);
-  const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")), null_space};
+  const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")),
+                               std::get<bool>(options.at("isotropic")), null_space_of(options)};
   return per_matrix(
-      null_space, [=](Factors factors) { return merge_iso_cts(std::move(factors), resolved); },
+      resolved.null_space,
+      [=](Factors factors) { return merge_iso_cts(std::move(factors), resolved); },
       [=](int64_t m, int64_t n, int64_t tasks) {
         return iso_cts_cost(m, n, tasks, resolved.common_fraction);
       });

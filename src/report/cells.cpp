@@ -1,7 +1,7 @@
 #include "report/cells.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -34,18 +34,26 @@ std::vector<std::vector<std::string>> task_sets(const Table& table) {
   return sets;
 }
 
-std::vector<std::string> task_set_texts(const std::vector<std::vector<std::string>>& sets) {
-  std::set<size_t> sizes;
-  for (const auto& set : sets) sizes.insert(set.size());
+std::vector<std::string> task_set_texts(const Table& table,
+                                        const std::vector<std::vector<std::string>>& sets) {
+  std::map<size_t, int> sets_of_size;
+  for (const auto& set : sets) ++sets_of_size[set.size()];
   std::vector<std::string> texts;
   for (const auto& set : sets) {
-    texts.push_back(sizes.size() == sets.size() ? std::to_string(set.size()) : join(set, ", "));
+    if (sets_of_size.at(set.size()) == 1) {
+      texts.push_back(std::to_string(set.size()));
+      continue;
+    }
+    std::vector<std::string> titles;
+    for (const std::string& task : set) titles.push_back(task_title(table, task));
+    texts.push_back(join(titles, ", "));
   }
   return texts;
 }
 
-std::vector<std::string> task_set_titles(const std::vector<std::vector<std::string>>& sets) {
-  std::vector<std::string> titles = task_set_texts(sets);
+std::vector<std::string> task_set_titles(const Table& table,
+                                         const std::vector<std::vector<std::string>>& sets) {
+  std::vector<std::string> titles = task_set_texts(table, sets);
   for (std::string& title : titles) {
     if (parse_number(title)) title += title == "1" ? " task" : " tasks";
   }

@@ -22,10 +22,12 @@ std::string split_text(const std::string& split);  // "validation", "test"
 std::vector<std::vector<std::string>> task_sets(const Table& table);
 
 // What each of them is told by: how many tasks, "8", or which where sets of one size differ.
-std::vector<std::string> task_set_texts(const std::vector<std::vector<std::string>>& sets);
+std::vector<std::string> task_set_texts(const Table& table,
+                                        const std::vector<std::vector<std::string>>& sets);
 
 // The same where nothing around it says what the number is: "8 tasks".
-std::vector<std::string> task_set_titles(const std::vector<std::vector<std::string>>& sets);
+std::vector<std::string> task_set_titles(const Table& table,
+                                         const std::vector<std::vector<std::string>>& sets);
 
 std::vector<std::string> task_set(const TableRow& row);
 

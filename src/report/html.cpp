@@ -87,7 +87,7 @@ std::string difference_text(const TableRow& row) {
 
 std::string means_table(const Table& table) {
   const auto sets = task_sets(table);
-  const std::vector<std::string> set_texts = task_set_texts(sets);
+  const std::vector<std::string> set_texts = task_set_texts(table, sets);
   std::vector<std::string> titles = {"Method",        "Accuracy, %", "95 % interval",
                                      "Normalised, %", "NAI",         "Difference to best",
                                      "alpha"};
@@ -143,7 +143,7 @@ std::string matrix_table(const Table& table, const std::vector<std::string>& set
 
 std::string matrices(const Table& table) {
   const auto sets = task_sets(table);
-  const std::vector<std::string> titles = task_set_titles(sets);
+  const std::vector<std::string> titles = task_set_titles(table, sets);
   std::string text = "<h2>Accuracy per task, %</h2>\n";
   for (size_t i = 0; i < sets.size(); ++i) {
     text += fmt::format("<details><summary>All methods on {}</summary>\n{}</details>\n",

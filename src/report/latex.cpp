@@ -61,7 +61,7 @@ std::string floating(const std::string& caption, const std::string& label, const
 // One line per title: the same method on several task sets stands in one line.
 Lines mean_lines(const Table& table) {
   Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(task_sets(table))) {
+  for (const std::string& title : task_set_titles(table, task_sets(table))) {
     lines[0].push_back(latex_escaped(title));
   }
   for (const TitledRows& titled : rows_by_title(table)) {
@@ -145,7 +145,7 @@ std::string latex_text(const Table& table) {
   std::string text = "% Needs \\usepackage{booktabs}.\n";
   text += floating(caption, "tab:means", mean_lines(table));
   const auto sets = task_sets(table);
-  const std::vector<std::string> titles = task_set_titles(sets);
+  const std::vector<std::string> titles = task_set_titles(table, sets);
   for (size_t i = 0; i < sets.size(); ++i) {
     const std::string of_set = sets.size() > 1 ? ", " + latex_escaped(titles[i]) : "";
     const std::string task_caption =

@@ -58,10 +58,10 @@ std::vector<std::string> tasks_column(const Table& table) {
   const std::vector<std::vector<std::string>> sets = task_sets(table);
   std::vector<std::string> texts;
   if (sets.size() < 2) return texts;
-  const std::vector<std::string> of_sets = task_set_texts(sets);
+  const std::vector<std::string> of_sets = task_set_texts(table, sets);
   for (const TableRow& row : table.rows) {
     const auto at = std::find(sets.begin(), sets.end(), task_set(row)) - sets.begin();
-    texts.push_back(of_sets[static_cast<size_t>(at)]);
+    texts.push_back(escaped(of_sets[static_cast<size_t>(at)]));
   }
   return texts;
 }
@@ -76,7 +76,7 @@ std::string mean_text(const TableRow& row) {
 // The same method on several task sets in one line.
 Lines overview_lines(const Table& table) {
   Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(task_sets(table))) {
+  for (const std::string& title : task_set_titles(table, task_sets(table))) {
     lines[0].push_back(escaped(title));
   }
   for (const TitledRows& titled : rows_by_title(table)) {

@@ -90,7 +90,7 @@ std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& tabl
   const auto rows = shown_rows(entry, table, Trivial::kHidden);
   const std::vector<std::string> titles = distinct_titles(rows);
   const auto sets = task_sets(table);
-  const std::vector<std::string> set_titles = task_set_titles(sets);
+  const std::vector<std::string> set_titles = task_set_titles(table, sets);
   Figure figure = titled_figure(entry);
   std::vector<std::string> correlations, in_legend;
   for (size_t s = 0; s < sets.size(); ++s) {

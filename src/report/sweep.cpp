@@ -84,12 +84,19 @@ std::vector<Group> find_groups(const std::string& axis, const std::vector<const 
   return groups;
 }
 
+void set_mean(size_t tasks, SweepPoint& point) {
+  point.mean.reset();
+  if (point.by_task.size() != tasks) return;
+  double sum = 0.0;
+  for (const auto& [task, value] : point.by_task) sum += value;
+  point.mean = sum / static_cast<double>(tasks);
+}
+
 // One candidate on the tasks of its row.
 SweepPoint measure(const Place& place, Quantity quantity, const std::string& split,
                    ExperimentRecords& records) {
   SweepPoint point;
   point.score = place.score;
-  double sum = 0.0;
   for (const std::string& task : place.row->task_set) {
     const auto accuracy = [&](const Row& row, const Candidate& candidate) {
       return find_accuracy(records.find(row, candidate, task, split));
@@ -102,13 +109,9 @@ SweepPoint measure(const Place& place, Quantity quantity, const std::string& spl
       cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);
     }
     const std::optional<double> value = cell_value(cell, quantity);
-    if (!value) continue;
-    point.by_task[task] = *value;
-    sum += *value;
+    if (value) point.by_task[task] = *value;
   }
-  if (point.by_task.size() == place.row->task_set.size()) {
-    point.mean = sum / static_cast<double>(point.by_task.size());
-  }
+  set_mean(place.row->task_set.size(), point);
   return point;
 }
 
@@ -124,17 +127,58 @@ std::optional<SweepPoint> best_point(const std::vector<Place>& places, Quantity 
   return best;
 }
 
+// Lines of one title, which differ in their single task, as one.
+void join_single_tasks(std::vector<SweepLine>& lines) {
+  std::vector<SweepLine> out;
+  for (SweepLine& line : lines) {
+    const auto same = std::find_if(out.begin(), out.end(), [&](const SweepLine& other) {
+      return other.title == line.title && line.task_set.size() == 1;
+    });
+    if (same == out.end()) {
+      out.push_back(std::move(line));
+      continue;
+    }
+    same->task_set.push_back(line.task_set.front());
+    for (SweepPoint& point : line.points) {
+      const auto place = std::find_if(same->points.begin(), same->points.end(),
+                                      [&](const SweepPoint& other) { return other.x >= point.x; });
+      if (place == same->points.end() || place->x != point.x) {
+        same->points.insert(place, std::move(point));
+      } else {
+        place->by_task.merge(point.by_task);
+        place->chosen_for.merge(point.chosen_for);
+      }
+    }
+  }
+  for (SweepLine& line : out) {
+    for (SweepPoint& point : line.points) set_mean(line.task_set.size(), point);
+  }
+  lines = std::move(out);
+}
+
 void mark_chosen(SweepLine& line) {
   SweepPoint* chosen = nullptr;
   for (SweepPoint& point : line.points) {
     if (point.score && (chosen == nullptr || *point.score > *chosen->score)) chosen = &point;
   }
-  if (chosen != nullptr) chosen->is_chosen = true;
+  if (chosen != nullptr) chosen->chosen_for = {line.task_set.begin(), line.task_set.end()};
 }
 
 bool is_selected(const std::string& axis, const Experiment& experiment) {
   const auto& axes = experiment.select.axes;
   return std::find(axes.begin(), axes.end(), axis) != axes.end();
+}
+
+// What tells a line from those of other task sets: ", 8 tasks"; nothing if there are none, or none
+// but single tasks, which share a line.
+std::string set_suffix(const Row& row, const Table& table) {
+  const auto sets = task_sets(table);
+  const auto is_single = [](const auto& set) { return set.size() == 1; };
+  const auto singles = std::count_if(sets.begin(), sets.end(), is_single);
+  if (singles == std::ssize(sets) || sets.size() == 1) return "";
+  if (is_single(row.task_set) && singles > 1) return ", each task alone";
+  const auto at = std::find(sets.begin(), sets.end(), row.task_set) - sets.begin();
+  return ", " + task_set_titles(table, sets)[static_cast<size_t>(at)];
 }
 
 }  // namespace
@@ -150,10 +194,10 @@ Sweep find_sweep(const FigureEntry& entry, const Table& table, ExperimentRecords
   std::vector<Row> rows;
   for (const Group& group : groups) rows.push_back(group.row);
   const std::vector<std::string> titles = row_titles(rows);
-  const bool has_many_sets = task_sets(table).size() > 1 && entry.x != "tasks";
   for (size_t i = 0; i < groups.size(); ++i) {
-    SweepLine line{titles[i], groups[i].row.task_set, {}};
-    if (has_many_sets) line.title += fmt::format(", {} tasks", line.task_set.size());
+    SweepLine line{titles[i] + (entry.x == "tasks" ? "" : set_suffix(groups[i].row, table)),
+                   groups[i].row.task_set,
+                   {}};
     SweepLine reference = line;
     for (const auto& [x, places] : groups[i].places) {
       auto point = best_point(places, entry.y, sweep.split, records);
@@ -167,6 +211,10 @@ Sweep find_sweep(const FigureEntry& entry, const Table& table, ExperimentRecords
     }
     if (entry.x != "tasks") mark_chosen(line);
     if (!line.points.empty()) sweep.lines.push_back(std::move(line));
+  }
+  if (entry.x != "tasks") {
+    join_single_tasks(sweep.lines);
+    join_single_tasks(sweep.references);
   }
   return sweep;
 }

@@ -13,35 +13,43 @@ namespace {
 
 using Value = std::optional<double>;
 
-Value task_value(const SweepPoint& point, const std::string& task) {
-  const auto found = point.by_task.find(task);
+// What a panel takes of a line: one of its tasks, or nothing for their mean.
+using Part = std::optional<std::string>;
+
+Value value_of(const SweepPoint& point, const Part& part) {
+  if (!part) return point.mean;
+  const auto found = point.by_task.find(*part);
   return found == point.by_task.end() ? Value{} : Value{found->second};
 }
 
-// The points of a line of which `value_of` knows the value.
-template <typename ValueOf>
-Series series_of(const SweepLine& line, const std::string& title, size_t place,
-                 const ValueOf& value_of) {
+bool is_chosen(const SweepPoint& point, const SweepLine& line, const Part& part) {
+  return part ? point.chosen_for.count(*part) != 0
+              : point.chosen_for.size() == line.task_set.size();
+}
+
+// The points of a line whose value is known.
+Series series_of(const SweepLine& line, const std::string& title, size_t place, const Part& part) {
   Series series{title, SeriesStyle::kLine, nth_look(place), {}};
   for (const SweepPoint& point : line.points) {
-    const Value value = value_of(point);
-    if (value) series.points.push_back({point.x, *value, title, {}, point.is_chosen});
+    const Value value = value_of(point, part);
+    if (value) {
+      series.points.push_back({point.x, *value, title, {}, is_chosen(point, line, part)});
+    }
   }
   return series;
 }
 
-// Every line, and every method without the axis as a rule, by what `value_of` takes of a point.
-template <typename ValueOf>
-Panel panel_of(const Sweep& sweep, const std::string& title, const ValueOf& value_of) {
+// Every line, and every method without the axis as a rule.
+Panel panel_of(const Sweep& sweep, const std::string& title, const Part& part) {
   Panel panel;
   panel.title = title;
   for (size_t i = 0; i < sweep.lines.size(); ++i) {
-    Series series = series_of(sweep.lines[i], sweep.lines[i].title, i, value_of);
+    Series series = series_of(sweep.lines[i], sweep.lines[i].title, i, part);
     if (!series.points.empty()) panel.series.push_back(std::move(series));
   }
   for (size_t i = 0; i < sweep.references.size(); ++i) {
     const SweepLine& line = sweep.references[i];
-    const Value value = value_of(line.points.front());
+    const Value value = value_of(line.points.front(), part);
     if (!value) continue;
     panel.rules.push_back({line.title, false, *value, nth_look(sweep.lines.size() + i)});
   }
@@ -65,8 +73,7 @@ void add_task_lines(const Sweep& sweep, const Table& table, Figure& figure) {
     panel.title = line.title;
     for (size_t t = 0; t < table.tasks.size(); ++t) {
       const std::string& task = table.tasks[t].task;
-      Series series = series_of(line, table.tasks[t].title, t,
-                                [&](const SweepPoint& point) { return task_value(point, task); });
+      Series series = series_of(line, table.tasks[t].title, t, task);
       if (!series.points.empty()) panel.series.push_back(std::move(series));
     }
     figure.panels.push_back(std::move(panel));
@@ -87,13 +94,10 @@ std::optional<Figure> sweep_figure(const FigureEntry& entry, const Table& table,
   } else {
     if (!entry.is_mean) {
       for (const TableColumn& column : table.tasks) {
-        figure.panels.push_back(panel_of(sweep, column.title, [&](const SweepPoint& point) {
-          return task_value(point, column.task);
-        }));
+        figure.panels.push_back(panel_of(sweep, column.title, column.task));
       }
     }
-    figure.panels.push_back(panel_of(sweep, entry.is_mean ? "" : "Mean",
-                                     [](const SweepPoint& point) { return point.mean; }));
+    figure.panels.push_back(panel_of(sweep, entry.is_mean ? "" : "Mean", {}));
     figure.legend = method_legend(sweep);
   }
   figure.panels.erase(std::remove_if(figure.panels.begin(), figure.panels.end(),

@@ -19,11 +19,11 @@ double offset(size_t title, size_t count) {
 double slot(size_t count) { return 0.78 / static_cast<double>(count); }
 
 // The x axis of task sets: one place each.
-Axis task_set_axis(const std::vector<std::vector<std::string>>& sets) {
+Axis task_set_axis(const Table& table, const std::vector<std::vector<std::string>>& sets) {
   Axis axis;
   axis.low = -0.5;
   axis.high = static_cast<double>(sets.size()) - 0.5;
-  const std::vector<std::string> titles = task_set_titles(sets);
+  const std::vector<std::string> titles = task_set_titles(table, sets);
   for (size_t i = 0; i < titles.size(); ++i) {
     axis.names.emplace_back(static_cast<double>(i), titles[i]);
   }
@@ -39,7 +39,7 @@ std::optional<Figure> grouped_figure(const FigureEntry& entry, const Table& tabl
   const auto sets = task_sets(table);
   Figure figure = titled_figure(entry);
   Panel panel;
-  panel.x = task_set_axis(sets);
+  panel.x = task_set_axis(table, sets);
   panel.y.title = quantity_title(entry.y, entry.is_mean);
   panel.bar_width = slot(titles.size());
   bool is_empty = true;
@@ -79,7 +79,7 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
   const auto rows = shown_rows(entry, table, Trivial::kShown);
   const std::vector<std::string> titles = distinct_titles(rows);
   const auto sets = task_sets(table);
-  const std::vector<std::string> set_titles = task_set_titles(sets);
+  const std::vector<std::string> set_titles = task_set_titles(table, sets);
   Figure figure = titled_figure(entry);
   for (size_t s = 0; s < sets.size(); ++s) {
     Panel panel = task_panel(sets[s], table);

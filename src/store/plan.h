@@ -61,7 +61,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
     run.tasks = {task};
   } else if (row.method != "zero_shot") {
     run.tasks = row.task_set;
-    run.options = candidate.options_on(task);
+    run.options = row.record_options(candidate, task);
     run.alpha = candidate.alpha;
     run.precision = precision_text(experiment.precision);
     run.exclude = experiment.exclude;

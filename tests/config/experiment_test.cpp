@@ -128,6 +128,19 @@ TEST(Experiment, TasksAreANumberNamesOrSeveralSets) {
   EXPECT_EQ(sets(R"([["a"], ["b", "c"], 2])"), Sets({{"a"}, {"b", "c"}, {"a", "b"}}));
 }
 
+TEST(Experiment, AMethodMayHaveTasksOfItsOwn) {
+  const Lab lab;
+  const auto rows = lab.read(R"("tasks": 2, "methods": [
+      "average", {"method": "iso_c", "tasks": [["c"], ["a"]]}])")
+                        .rows;
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0].task_set, (Names{"a", "b"}));
+  EXPECT_EQ(rows[1].task_set, Names{"c"});
+  EXPECT_EQ(rows[2].task_set, Names{"a"});
+  expect_mentions(lab.error(R"("methods": [{"method": "iso_c", "tasks": [["d"]]}])"),
+                  {"unknown task \"d\"", "known: a, b, c"});
+}
+
 TEST(Experiment, RefusesTasksThatTheSuiteLacks) {
   const Lab lab;
   const auto error = [&](const std::string& tasks) {

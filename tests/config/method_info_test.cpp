@@ -25,7 +25,9 @@ TEST(MethodInfos, AreInTableOrderWithTheAgreedDefaults) {
     EXPECT_EQ(require_method_info(name).default_alpha, alpha) << name;
   }
   const Options options = resolve_options(require_method_info("iso_cts"), {});
-  EXPECT_EQ(options, (Options{{"common_fraction", 0.8}, {"null", std::string("zero")}}));
+  EXPECT_EQ(
+      options,
+      (Options{{"common_fraction", 0.8}, {"isotropic", true}, {"null", std::string("zero")}}));
 }
 
 // What help, docs and tables are made of is there, and the defaults obey their own rules.
@@ -137,8 +139,23 @@ TEST(Configuration, OfEveryMethodComesBack) {
     }
   }
   const Configuration whole = {
-      "iso_cts", {{"common_fraction", 1.0}, {"null", std::string("fill")}}, 1.0};
+      "iso_cts",
+      {{"common_fraction", 1.0}, {"isotropic", false}, {"null", std::string("fill")}},
+      1.0};
   EXPECT_EQ(parse_configuration(configuration_text(whole)), whole);
+}
+
+// Such a default is what the method did before it had the option.
+TEST(Configuration, LeavesOutOptionsThatCameLaterAtTheirDefaults) {
+  const MethodInfo& method = require_method_info("iso_c");
+  const auto text = [&](const Options& given) {
+    return configuration_text({"iso_c", resolve_options(method, given), 1.3});
+  };
+  EXPECT_EQ(text({}), "iso_c/null=zero/alpha=1.3");
+  EXPECT_EQ(text({{"beta", int64_t{1}}, {"kept_fraction", 1.0}}), "iso_c/null=zero/alpha=1.3");
+  EXPECT_EQ(text({{"beta", 0.5}}), "iso_c/beta=0.5/null=zero/alpha=1.3");
+  EXPECT_EQ(text({{"kept_fraction", 0.2}}), "iso_c/kept_fraction=0.2/null=zero/alpha=1.3");
+  EXPECT_EQ(parse_configuration(text({})).options, resolve_options(method, {}));
 }
 
 TEST(Configuration, RefusesWhatNoConfigurationPrints) {

@@ -1,9 +1,11 @@
 """Writes the committed results: vit_b32_block.safetensors and small.safetensors, all float64.
 
-Names: <case>/<method>/<tensor> up to 256 entries; larger ones as <case>/<method>/<tensor>#norm,
-#probe and #sample (formula.sketch: 2 probes, 256 samples). Metadata: format, torch, command, and
+Names: <case>/<run>/<tensor> up to 256 entries; larger ones as <case>/<run>/<tensor>#norm, #probe
+and #sample (formula.sketch: 2 probes, 256 samples). A run is a method or one of the case's
+ablations, with the options that make it one: iso_c/beta=0.4. Metadata: format, torch, command, and
 checksum/<case>/<tensor> over the bytes of base and experts.
 """
+import json
 import sys
 import time
 
@@ -27,10 +29,21 @@ def checkpoints(case, tensor):
     return base, experts, [torch.tensor(e, dtype=torch.float64) - exact for e in experts]
 
 
-def results(case, tensor, updates, methods=reference.METHODS):
-    for method in methods:
-        yield method, reference.merged_update(method, tensor["name"], updates, case["fraction"],
-                                              case["exclude"], case["average"])
+def parse_run(run):
+    """"iso_c/beta=0.4" -> method and options."""
+    method, *parts = run.split("/")
+    return method, {name: json.loads(value) for name, value in (part.split("=") for part in parts)}
+
+
+def runs_of(case):
+    return [*reference.METHODS, *case.get("ablations", ())]
+
+
+def results(case, tensor, updates):
+    for run in runs_of(case):
+        method, options = parse_run(run)
+        yield run, reference.merged_update(method, tensor["name"], updates, case["fraction"],
+                                           case["exclude"], case["average"], **options)
 
 
 def gap(sigma, cut, scale, tol):
@@ -40,9 +53,9 @@ def gap(sigma, cut, scale, tol):
     return float(1 - sigma[cut] / sigma[cut - 1])
 
 
-def smallest_gap(updates, fraction):
-    """Over the cuts of TSV-M (each task) and Iso-CTS (sum, residuals)."""
-    tasks, r = len(updates), min(updates[0].shape)
+def smallest_gap(updates, case):
+    """Over the cuts of TSV-M (each task), Iso-CTS (sum, residuals) and Iso-C's kept_fraction."""
+    tasks, r, fraction = len(updates), min(updates[0].shape), case["fraction"]
     tol, (k, s) = r**0.5 * reference.EPS32, reference.budget(r, tasks, fraction)
     spectra = [torch.linalg.svdvals(update) for update in updates]
     gaps = [gap(sigma, r // tasks, sigma[0], tol) for sigma in spectra]
@@ -53,6 +66,10 @@ def smallest_gap(updates, fraction):
         for update, own in zip(updates, spectra):
             residual = torch.linalg.svdvals(update - common @ (common.T @ update))
             gaps.append(gap(residual, s, max(sigma[0], own[0]), tol))
+    total = torch.linalg.svdvals(sum(updates))
+    for run in runs_of(case):
+        kept = parse_run(run)[1].get("kept_fraction", 1.0)
+        gaps.append(gap(total, int(kept * r), total[0], tol))
     return min(gaps)
 
 
@@ -71,11 +88,11 @@ def generate(case, kept, metadata):
         metadata[f"checksum/{case['name']}/{name}"] = formula.checksum([base, *experts])
         least = 1.0
         if len(tensor["shape"]) == 2 and tensor["kind"] not in ("zero", "uniform"):
-            least = smallest_gap(updates, case["fraction"])
+            least = smallest_gap(updates, case)
             if least < GAP:
                 sys.exit(f"{case['name']} {name}: gap {least:.4f} at a cut; choose other numbers")
-        for method, merged in results(case, tensor, updates):
-            store(kept, f"{case['name']}/{method}/{name}", name, merged.numpy())
+        for run, merged in results(case, tensor, updates):
+            store(kept, f"{case['name']}/{run}/{name}", name, merged.numpy())
         print(f"{case['name']:14} {name:50} gap {least:.3f}  {time.time() - start:6.1f} s", flush=True)
 
 

@@ -49,11 +49,13 @@ def polar(stack, tol):
     return (p * keep(q, q[0], tol)) @ z.T
 
 
-def iso_c(updates, fraction=None):
+def iso_c(updates, fraction=None, beta=1.0, kept_fraction=1.0):
     total = sum(updates)
     r = min(total.shape)
     u, s, v = svd(total)
-    return s.sum() / r * ((u * keep(s, s[0], math.sqrt(r) * EPS32)) @ v.T)
+    flat = s.sum() / r * keep(s, s[0], math.sqrt(r) * EPS32)
+    flat[int(kept_fraction * r):] = 0.0
+    return (u * ((1.0 - beta) * s + beta * flat)) @ v.T
 
 
 def tsv_m(updates, fraction=None):
@@ -80,24 +82,27 @@ def budget(r, tasks, fraction):
     return r - block, block // tasks
 
 
-def iso_cts(updates, fraction=0.8):
+def iso_cts(updates, fraction=0.8, isotropic=True):
     total, r = sum(updates), min(updates[0].shape)
     tol, (k, s) = math.sqrt(r) * EPS32, budget(r, len(updates), fraction)
     if s == 0:
-        return iso_c(updates)
+        return iso_c(updates, beta=float(isotropic))
     u, sigma, v = svd(total)
     largest = sigma[0]
     kept = keep(sigma[:k], largest, tol)
     common = u[:, :k] * kept
-    lefts, rights, mass = [common], [v[:, :k] * kept], sigma[:k].sum()
+    lefts, rights, values = [common], [v[:, :k] * kept], [sigma[:k]]
     for update in updates:
         scale = max(largest, torch.linalg.matrix_norm(update, 2))
         u, sigma, v = svd(update - common @ (common.T @ update))
         kept = keep(sigma[:s], scale, tol)
         lefts.append(u[:, :s] * kept)
         rights.append(v[:, :s] * kept)
-        mass = mass + sigma[:s].sum()
-    return mass / r * (polar(torch.cat(lefts, 1), tol) @ polar(torch.cat(rights, 1), tol).T)
+        values.append(sigma[:s])
+    values = torch.cat(values)
+    if isotropic:
+        values = (values.sum() / r).expand(r)
+    return (polar(torch.cat(lefts, 1), tol) * values) @ polar(torch.cat(rights, 1), tol).T
 
 
 MATRIX_RULES = {"tsv_m": tsv_m, "iso_c": iso_c, "iso_cts": iso_cts}
@@ -107,8 +112,8 @@ def matches(name, globs):
     return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
-def merged_update(method, name, updates, fraction=0.8, exclude=(), average=()):
-    """Merged update of one tensor from the float64 updates of all tasks."""
+def merged_update(method, name, updates, fraction=0.8, exclude=(), average=(), **options):
+    """Merged update of one tensor from the float64 updates of all tasks. options: ablations."""
     if matches(name, exclude):
         return torch.zeros_like(updates[0])
     if method == "task_arithmetic":
@@ -118,7 +123,7 @@ def merged_update(method, name, updates, fraction=0.8, exclude=(), average=()):
         return sum(updates) / len(updates)
     if updates[0].numel() == 0:
         return torch.zeros_like(updates[0])
-    return MATRIX_RULES[method](updates, fraction)
+    return MATRIX_RULES[method](updates, fraction, **options)
 
 
 def trim(flat, keep):

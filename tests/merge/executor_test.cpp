@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint/safetensors.h"
+#include "config/method_info.h"
 #include "merge/method.h"
 #include "support/expect_error.h"
 #include "support/random_tensors.h"
@@ -27,6 +28,12 @@ Weights model(uint64_t seed) {
   return weights;
 }
 
+// Iso-CTS leaves half of the directions to the tasks.
+Rules rules_of(const std::string& method, Options given = {}) {
+  if (method == "iso_cts") given.insert({"common_fraction", 0.5});
+  return require_method(method).rules(resolve_options(require_method_info(method), given));
+}
+
 class ExecutorTest : public ::testing::Test {
  protected:
   ExecutorTest() {
@@ -40,15 +47,14 @@ class ExecutorTest : public ::testing::Test {
 
   std::map<std::string, MergedTensor> merge(const std::string& method, MergeSettings settings,
                                             MergeSummary* summary = nullptr) {
-    const Options options{{"null", std::string("zero")}, {"common_fraction", 0.5}};
     std::map<std::string, MergedTensor> out;
     std::vector<std::string> order;
     const Updates updates(folder_ / "base.safetensors", experts_);
-    const MergeSummary got = merge_tensors(updates, require_method(method).rules(options), settings,
-                                           [&](MergedTensor tensor) {
-                                             order.push_back(tensor.info.name);
-                                             out[tensor.info.name] = std::move(tensor);
-                                           });
+    const MergeSummary got =
+        merge_tensors(updates, rules_of(method), settings, [&](MergedTensor tensor) {
+          order.push_back(tensor.info.name);
+          out[tensor.info.name] = std::move(tensor);
+        });
     std::vector<std::string> want;
     for (const TensorInfo& info : updates.tensors()) want.push_back(info.name);
     EXPECT_EQ(order, want) << "in file order";
@@ -145,7 +151,7 @@ TEST_F(ExecutorTest, AMatrixThatNoExpertChangedGoesByBlocks) {
   }
   MergeSummary summary;
   const Updates updates(folder_ / "base.safetensors", experts_);
-  const Rules rules = require_method("iso_c").rules({{"null", std::string("zero")}});
+  const Rules rules = rules_of("iso_c");
   const std::vector<Piece> pieces = cut_into_pieces(updates, rules, {}, 2);
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_TRUE(pieces[0].is_unchanged);
@@ -240,13 +246,25 @@ TEST(Methods, TheNullOptionReachesEveryRuleThatHasIt) {
       Update(at::matmul(random_tensor({8, 1}, 1), random_tensor({1, 8}, 2))),
       Update(random_tensor({8, 8}, 3).mul(1e-3))};
   const auto merged = [&](const std::string& method, const std::string& null) {
-    const Rules rules = require_method(method).rules({{"null", null}, {"common_fraction", 0.5}});
+    const Rules rules = rules_of(method, {{"null", null}});
     return rules.matrix(method == "iso_c" ? std::vector<Update>{low[0]} : low).update;
   };
   for (const char* method : {"tsv_m", "iso_c", "iso_cts"}) {
     const double difference = relative_error(merged(method, "fill"), merged(method, "zero"));
     EXPECT_GT(difference, 1e-6) << method;
   }
+}
+
+TEST(Methods, TheAblationsReachTheirRules) {
+  const std::vector<Update> updates = random_updates(8, 9, 2, 4);
+  const auto merged = [&](const std::string& method, const Options& options) {
+    return rules_of(method, options).matrix(updates).update;
+  };
+  const at::Tensor sum = sum_of_updates(updates);
+  EXPECT_LE(relative_error(merged("iso_c", {{"beta", 0.0}}), sum), 1e-12);
+  EXPECT_EQ(merged("iso_c", {{"kept_fraction", 0.0}}).count_nonzero().item<int64_t>(), 0);
+  const Options uneven{{"common_fraction", 1.0}, {"isotropic", false}};
+  EXPECT_LE(relative_error(merged("iso_cts", uneven), sum), 1e-12);
 }
 
 TEST(Methods, UnknownOnesAreRefusedWithTheNearest) {

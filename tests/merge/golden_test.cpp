@@ -16,6 +16,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
+#include "config/configuration.h"
 #include "config/recipe.h"
 #include "merge/merge_files.h"
 #include "support/formula.h"
@@ -24,9 +25,6 @@ namespace isomerge {
 namespace {
 
 namespace fs = std::filesystem;
-
-const std::array<std::string, 5> kMethods = {"average", "task_arithmetic", "tsv_m", "iso_c",
-                                             "iso_cts"};
 
 // Largest relative Frobenius error of a tensor (design: numbers every change is held to).
 struct Bar {
@@ -60,10 +58,12 @@ class CaseFiles {
   CaseFiles& operator=(const CaseFiles&) = delete;
 
   // Merges with the case's options; the merged updates.
-  Checkpoint merged(const std::string& method, Precision precision) const {
+  Checkpoint merged(const std::string& run, Precision precision) const {
+    const Configuration parsed = parse_configuration(run);
     Recipe recipe;
-    recipe.method = method;
-    if (method == "iso_cts") recipe.options["common_fraction"] = golden_.fraction;
+    recipe.method = parsed.method;
+    recipe.options = parsed.options;
+    if (parsed.method == "iso_cts") recipe.options["common_fraction"] = golden_.fraction;
     recipe.precision = precision;
     recipe.exclude = golden_.exclude;
     recipe.average = golden_.average;
@@ -130,16 +130,16 @@ void expect_golden(const Checkpoint& reference, const std::string& key, const Go
   expect_close(sketch.sample, sample, bar);
 }
 
-void expect_all_methods_golden(const GoldenCase& golden) {
+void expect_all_runs_golden(const GoldenCase& golden) {
   const Checkpoint reference = golden_file(golden.name);
   const CaseFiles files(golden);
-  for (const std::string& method : kMethods) {
+  for (const std::string& run : golden.runs) {
     for (const Bar& bar : kBars) {
-      const Checkpoint merged = files.merged(method, bar.precision);
+      const Checkpoint merged = files.merged(run, bar.precision);
       for (const GoldenTensor& tensor : golden.tensors) {
-        SCOPED_TRACE(fmt::format("{} {} {} {}", golden.name, method, precision_text(bar.precision),
+        SCOPED_TRACE(fmt::format("{} {} {} {}", golden.name, run, precision_text(bar.precision),
                                  tensor.name));
-        expect_golden(reference, fmt::format("{}/{}/{}", golden.name, method, tensor.name), tensor,
+        expect_golden(reference, fmt::format("{}/{}/{}", golden.name, run, tensor.name), tensor,
                       merged.read(tensor.name), bar.error);
       }
     }
@@ -165,7 +165,7 @@ TEST(Golden, SmallTensorsOfEveryKindAgreeForOneToTwentyTasks) {
   size_t cases = 0;
   for (const GoldenCase& golden : golden_cases()) {
     if (!golden.name.starts_with("small/")) continue;
-    expect_all_methods_golden(golden);
+    expect_all_runs_golden(golden);
     ++cases;
   }
   EXPECT_EQ(cases, 8u);
@@ -173,7 +173,7 @@ TEST(Golden, SmallTensorsOfEveryKindAgreeForOneToTwentyTasks) {
 
 TEST(Golden, BlockOfVitB32AgreesForEightTasks) {
   for (const GoldenCase& golden : golden_cases())
-    if (golden.name == "vit_b32_block") return expect_all_methods_golden(golden);
+    if (golden.name == "vit_b32_block") return expect_all_runs_golden(golden);
   FAIL() << "no such case";
 }
 

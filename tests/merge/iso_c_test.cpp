@@ -79,7 +79,8 @@ TEST(IsoC, DirectionsWithoutUpdateStayZeroAndCountInTheMean) {
 
 TEST(IsoC, FillGivesEveryDirectionTheMean) {
   const at::Tensor low = at::matmul(random_tensor({6, 2}, 9), random_tensor({2, 4}, 10));
-  const at::Tensor got = at::linalg_svdvals(merge_iso_c({Update(low)}, NullSpace::kFill).update);
+  const at::Tensor got =
+      at::linalg_svdvals(merge_iso_c({Update(low)}, {.null_space = NullSpace::kFill}).update);
   EXPECT_LE(relative_error(got, got.mean().expand_as(got)), 1e-10);
 }
 

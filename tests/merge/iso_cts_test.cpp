@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/matmul.h>
@@ -58,6 +59,9 @@ TEST(IsoCts, WithAllDirectionsCommonIsIsoC) {
 
 TEST(IsoCts, WithoutRoomForTheTasksIsIsoC) {
   const auto updates = random_updates(5, 6, 20, 2);  // (5 - 4) / 20 rounds to 0
+  EXPECT_LE(
+      relative_error(merge_iso_cts(updates, {.isotropic = false}).update, sum_of_updates(updates)),
+      kTight);
   EXPECT_LE(relative_error(merge_iso_cts(updates).update, merge_iso_c(updates).update), kTight);
 }
 
@@ -67,7 +71,7 @@ TEST(IsoCts, EqualsItsDefinition) {
     const auto updates = random_updates(m, n, 2, 3);
     const int64_t k = 6, s = 2;  // r = 10, f = 0.6, T = 2
     const Svd sum = thin_svd(sum_of_updates(updates)).leading(k);
-    std::vector<at::Tensor> u{sum.u}, vt{sum.vt};
+    std::vector<at::Tensor> u{sum.u}, vt{sum.vt}, s_all{sum.s};
     double total = sum.s.sum().item<double>();
     for (const Update& update : updates) {
       const at::Tensor residual =
@@ -76,6 +80,7 @@ TEST(IsoCts, EqualsItsDefinition) {
       u.push_back(task.u);
       vt.push_back(task.vt);
       total += task.s.sum().item<double>();
+      s_all.push_back(task.s);
     }
     const Svd left = thin_svd(at::cat(u, 1)), right = thin_svd(at::cat(vt, 0));
     const at::Tensor want =
@@ -83,6 +88,48 @@ TEST(IsoCts, EqualsItsDefinition) {
     const Merged merged = merge_iso_cts(updates, {.common_fraction = 0.6});
     EXPECT_LE(relative_error(merged.update, want), kTight);
     EXPECT_EQ(merged.findings.cut, 0);
+    // Figure 8: the values as they are, between the same bases.
+    const at::Tensor uneven =
+        at::matmul(at::matmul(left.u, left.vt) * at::cat(s_all, 0), at::matmul(right.u, right.vt));
+    EXPECT_LE(
+        relative_error(merge_iso_cts(updates, {.common_fraction = 0.6, .isotropic = false}).update,
+                       uneven),
+        kTight);
+  }
+}
+
+TEST(IsoCts, WithoutTheIsotropicStepKeepsTheSingularValues) {
+  const auto updates = random_updates(9, 12, 2, 16);
+  const IsoCtsOptions uneven{.common_fraction = 0.5, .isotropic = false};
+  const at::Tensor got = at::linalg_svdvals(merge_iso_cts(updates, uneven).update);
+  const at::Tensor flat =
+      at::linalg_svdvals(merge_iso_cts(updates, {.common_fraction = 0.5}).update);
+  EXPECT_NEAR(got.sum().item<double>(), flat.sum().item<double>(), 1e-9);
+  const at::Tensor sum = at::linalg_svdvals(sum_of_updates(updates));
+  EXPECT_NEAR(got[0].item<double>(), sum[0].item<double>(), 1e-9);
+}
+
+TEST(IsoCts, WithoutTheIsotropicStepAndWithAllDirectionsCommonIsTheSum) {
+  const auto updates = random_updates(8, 6, 3, 17);
+  EXPECT_LE(
+      relative_error(merge_iso_cts(updates, {.common_fraction = 1.0, .isotropic = false}).update,
+                     sum_of_updates(updates)),
+      kTight);
+}
+
+TEST(IsoCts, WithoutTheIsotropicStepFp32AgreesWithLapack) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{20, 30}, {30, 20}}) {
+    std::vector<Update> updates;
+    for (const Update& update : random_updates(m, n, 3, 18))
+      updates.emplace_back(update.dense().to(at::kFloat));
+    const Factors factors(updates);
+    for (const double fraction : {0.0, 0.5, 0.8, 1.0}) {
+      const IsoCtsOptions options{.common_fraction = fraction, .isotropic = false};
+      EXPECT_LE(relative_error(merge_iso_cts(factors, options).update,
+                               merge_iso_cts(factors.by_lapack(), options).update),
+                1e-6)
+          << m << ", " << fraction;
+    }
   }
 }
 
@@ -99,6 +146,10 @@ TEST(IsoCts, ScalesWithItsInputAndIgnoresTheOrderOfTasks) {
   std::vector<Update> scaled;
   for (const Update& update : updates) scaled.emplace_back(update.dense().mul(3.0));
   EXPECT_LE(relative_error(merge_iso_cts(scaled, options).update, before.mul(3.0)), kTight);
+  const IsoCtsOptions uneven{.common_fraction = 0.5, .isotropic = false};
+  EXPECT_LE(relative_error(merge_iso_cts(scaled, uneven).update,
+                           merge_iso_cts(updates, uneven).update.mul(3.0)),
+            kTight);
   std::swap(updates[0], updates[2]);
   EXPECT_LE(relative_error(merge_iso_cts(updates, options).update, before), kTight);
 }

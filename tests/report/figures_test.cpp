@@ -121,6 +121,33 @@ TEST_F(Figures, SweepOfAnOptionJoinsRowsAndRulesMethodsWithoutIt) {
   EXPECT_EQ(panel.x.title, "common fraction");
 }
 
+// A line for all of them, in which every task has its own model and its own choice.
+TEST_F(Figures, SweepJoinsMergesOfOneTaskEach) {
+  auto& rows = example_.experiment().rows;
+  rows.reserve(8);
+  for (const auto& [task, correct] : {std::pair{"digits", 7}, std::pair{"fashion", 4}}) {
+    const Row& row = example_.add_row("iso_c", {1.0, 1.2}, {task}, {{"null", std::string("zero")}});
+    example_.put(row, 0, "val", {correct});
+    example_.put(row, 1, "val", {12 - correct});
+  }
+  FigureEntry from = sweep("alpha", Quantity::kAccuracy);
+  from.is_mean = false;
+  from.methods = {"iso_c"};
+  const Figure figure = draw(from).value();
+  ASSERT_EQ(figure.legend.size(), 2u);
+  EXPECT_EQ(figure.legend[0].title, "Iso-C, 2 tasks");
+  EXPECT_EQ(figure.legend[1].title, "Iso-C, each task alone");
+  ASSERT_EQ(figure.panels.size(), 3u);
+  const auto alone = [&](size_t panel) { return figure.panels[panel].series.at(1).points; };
+  ASSERT_EQ(alone(0).size(), 2u);
+  EXPECT_DOUBLE_EQ(alone(0)[0].y, 70.0);
+  EXPECT_DOUBLE_EQ(alone(1)[0].y, 40.0);
+  EXPECT_DOUBLE_EQ(alone(2)[0].y, 55.0) << "the mean over both";
+  EXPECT_DOUBLE_EQ(alone(2)[1].y, 65.0);
+  EXPECT_TRUE(alone(0)[0].is_chosen && alone(1)[1].is_chosen);
+  EXPECT_FALSE(alone(2)[0].is_chosen || alone(2)[1].is_chosen) << "no one choice for both";
+}
+
 TEST_F(Figures, SweepOfTasksJoinsTaskSets) {
   auto& rows = example_.experiment().rows;
   rows.reserve(8);

@@ -72,7 +72,7 @@ TEST(Markdown, CountsTasksWhereSetsDiffer) {
   EXPECT_NE(text.find("| X      |     1 | 50.00 |        |"), std::string::npos) << text;
   table.rows[1].cells.erase(table.rows[1].cells.begin());
   text = markdown_text(table);
-  EXPECT_NE(text.find("| X      |     b |"), std::string::npos) << "names where sizes are equal";
+  EXPECT_NE(text.find("| X      |     B |"), std::string::npos) << "titles where sizes are equal";
 }
 
 TEST(Markdown, PutsNotesWhereNumbersAreMissing) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "config/experiment.h"
+#include "config/method_info.h"
 #include "store/example_run.h"
 #include "store/scores.h"
 #include "support/expect_error.h"
@@ -81,6 +82,21 @@ TEST(DefineRun, OfAMergeTakesEverythingFromRowAndExperiment) {
   want.std = {0.4, 0.5, 0.6};
   want.hashes = run_hashes(example_plan(), want.tasks, "digits");
   EXPECT_EQ(run, want);
+}
+
+TEST(DefineRun, KeepsTheKeyOfRecordsFromBeforeTheMethodHadAnOption) {
+  const Row row{"iso_c", 2, {"digits", "fashion"}, {}, 1};
+  const auto key = [&](const Options& given) {
+    const Candidate candidate{resolve_options(require_method_info("iso_c"), given), 1.3};
+    return run_key(
+        define_run(example_experiment(), row, candidate, "digits", "val", example_plan()));
+  };
+  const Candidate old{{{"null", std::string("zero")}}, 1.3};
+  EXPECT_EQ(key({}),
+            run_key(define_run(example_experiment(), row, old, "digits", "val", example_plan())));
+  EXPECT_EQ(key({{"beta", 1.0}, {"kept_fraction", 1.0}}), key({}));
+  EXPECT_NE(key({{"beta", 0.5}}), key({}));
+  EXPECT_NE(key({{"kept_fraction", 0.5}}), key({}));
 }
 
 // So that tables of 8, 14 and 20 tasks, in fp32 and fp64, share these records.

@@ -18,11 +18,19 @@ std::vector<GoldenCase> golden_cases() {
       std::filesystem::path(ISOMERGE_SOURCE_DIR) / "tests/golden/cases.json";
   std::vector<GoldenCase> cases;
   for (const nlohmann::json& entry : nlohmann::json::parse(std::ifstream(path))) {
-    GoldenCase golden{entry.at("name"),    entry.at("tasks"),   entry.at("fraction"),
-                      entry.at("exclude"), entry.at("average"), {}};
+    GoldenCase golden{entry.at("name"),
+                      entry.at("tasks"),
+                      entry.at("fraction"),
+                      entry.at("exclude"),
+                      entry.at("average"),
+                      {},
+                      {}};
     for (const nlohmann::json& tensor : entry.at("tensors"))
       golden.tensors.push_back(
           {tensor.at(0), tensor.at(1), std::vector<int64_t>(tensor.begin() + 2, tensor.end())});
+    golden.runs = {"average", "task_arithmetic", "tsv_m", "iso_c", "iso_cts"};
+    if (entry.contains("ablations"))
+      for (const nlohmann::json& run : entry.at("ablations")) golden.runs.push_back(run);
     cases.push_back(std::move(golden));
   }
   return cases;

@@ -23,6 +23,7 @@ struct GoldenCase {
   std::vector<std::string> exclude;
   std::vector<std::string> average;
   std::vector<GoldenTensor> tensors;
+  std::vector<std::string> runs;  // "iso_cts", "iso_c/beta=0.4": methods and ablations
 };
 
 // All cases of tests/golden/cases.json.
