@@ -117,8 +117,9 @@ void read_ranks(const Arguments& arguments, AnalysisReport* report) {
 
 void read_subjects(const Arguments& arguments, AnalysisReport* report) {
   if (!asks_for(*report, {AnalysisKind::kSpectrum, AnalysisKind::kTruncation})) return;
-  Names<std::string> known = {{kSum, kSum}, {kMerged, kMerged}};
+  Names<std::string> known;
   for (const std::string& task : report->tasks) known.emplace_back(task, task);
+  for (const char* other : {kSum, kMerged}) known.emplace_back(other, other);
   for (const std::string& text : arguments.all("of")) {
     report->settings.subjects.push_back(require_choice(text, known, "--of"));
   }
