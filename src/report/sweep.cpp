@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "config/configuration.h"
+#include "config/mask_rows.h"
 #include "report/cells.h"
 #include "report/figure_parts.h"
 #include "report/labels.h"
@@ -63,6 +64,19 @@ std::string group_key(const Row& row, const std::string& axis) {
   return key;
 }
 
+// The row without lambdas that were chosen on validation: like a chosen alpha, they do not tell
+// rows apart.
+Row without_chosen_lambdas(Row row, const Experiment& experiment) {
+  const bool was_chosen =
+      std::any_of(experiment.rows.begin(), experiment.rows.end(), [&](const Row& asked) {
+        return asked.method == row.method && asked.task_set == row.task_set && needs_lambdas(asked);
+      });
+  for (Candidate& candidate : row.candidates) {
+    if (was_chosen) candidate.options.erase("lambdas");
+  }
+  return row;
+}
+
 std::vector<Group> find_groups(const std::string& axis, const std::vector<const TableRow*>& rows,
                                ExperimentRecords& records) {
   std::vector<Group> groups;
@@ -70,8 +84,9 @@ std::vector<Group> find_groups(const std::string& axis, const std::vector<const 
   for (const TableRow* from : rows) {
     if (!from->source) continue;  // its lambdas are not known yet
     const Row& row = *from->source;
-    const auto [place, is_new] = known.emplace(group_key(row, axis), groups.size());
-    if (is_new) groups.push_back({without_axis(row, axis), {}, {}});
+    const Row common = without_chosen_lambdas(row, records.experiment());
+    const auto [place, is_new] = known.emplace(group_key(common, axis), groups.size());
+    if (is_new) groups.push_back({without_axis(common, axis), {}, {}});
     Group& group = groups[place->second];
     const std::vector<CandidateScore> scores = records.scores(row);
     for (size_t i = 0; i < row.candidates.size(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "report/csv.h"
 #include "report/example_table.h"
+#include "report/figures.h"
 #include "report/labels.h"
 
 namespace isomerge {
@@ -67,6 +68,35 @@ TEST_F(MaskTable, ResolvesTheLambdasFromTheRecordsAlone) {
   EXPECT_EQ(masks.chosen, "tall_mask/lambda=digits=0.3,fashion=0.6/alpha=1");
   EXPECT_DOUBLE_EQ(*masks.accuracy, 0.8);
   EXPECT_DOUBLE_EQ(*masks.normalised, 0.8);
+}
+
+TEST_F(MaskTable, SweepsTakeChosenLambdasForNoDifferenceOfRows) {
+  put_trials();
+  put_results();
+  const Row& single =
+      example_.add_row("consensus_ta", {0.3, 0.6}, {"digits"}, {{"min_tasks", int64_t{2}}});
+  const std::vector<int> correct{1, 2, 3, 9, 2};  // 0.5 is best alone
+  for (size_t i = 0; i < correct.size(); ++i) {
+    example_.put(mask_trials(single), i, "val", {correct[i]});
+  }
+  const Row chosen = with_lambdas(single, {{"digits", 0.5}});
+  example_.put(chosen, 0, "val", {5});
+  example_.put(chosen, 1, "val", {6});
+  example_.put(chosen, 1, "test", {8});
+  FigureEntry entry;
+  entry.name = "tasks";
+  entry.x = "tasks";
+  entry.is_mean = true;
+  entry.methods = {"consensus_ta"};
+  entry.split = "test";
+  example_.experiment().figures = {entry};
+  const ResultStore store = example_.store();
+  ExperimentRecords records(example_.experiment(), example_.plan(), store);
+  const std::vector<Figure> figures = build_figures(build_table(records), records);
+  ASSERT_EQ(figures.size(), 1u);
+  ASSERT_EQ(figures[0].panels[0].series.size(), 1u);
+  EXPECT_EQ(figures[0].panels[0].series[0].title, "Consensus TA");
+  EXPECT_EQ(figures[0].panels[0].series[0].points.size(), 2u);
 }
 
 TEST_F(MaskTable, TellsTheLambdasInNotesAndPerTask) {
