@@ -235,7 +235,8 @@ TEST(IsoCts, ACommonSpaceWhoseRankIsInDoubtIsRepeatedByLapack) {
       const Merged merged = merge_iso_cts(factors, {.common_fraction = 0.5});
       const Merged lapack = merge_iso_cts(factors.by_lapack(), {.common_fraction = 0.5});
       EXPECT_EQ(merged.findings.cut, lapack.findings.cut) << factor;
-      EXPECT_LE(relative_error(merged.update, lapack.update), 1e-4) << m << ", " << factor;
+      // A direction just outside the doubt is known to eps (sigma_1 / sigma)^2 = 8e-4 at r = 20.
+      EXPECT_LE(relative_error(merged.update, lapack.update), 8e-4) << m << ", " << factor;
       EXPECT_EQ(lapack.findings.repeats, 0);
       repeats += merged.findings.repeats;
     }
