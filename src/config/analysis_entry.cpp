@@ -1,16 +1,14 @@
 #include "config/analysis_entry.h"
 
 #include <algorithm>
-#include <set>
-#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 #include "config/experiment.h"
 #include "config/grid.h"
-#include "config/mask_rows.h"
 #include "config/method_info.h"
+#include "config/named_entries.h"
 #include "config/recipe.h"
 
 namespace isomerge {
@@ -20,22 +18,17 @@ using Kind = AnalysisEntry::Kind;
 
 constexpr int kRevision = 1;  // raised when the numbers change
 
-const std::vector<std::pair<Kind, std::string>> kKinds = {{Kind::kSar, "sar"},
-                                                          {Kind::kPairs, "pairs"},
-                                                          {Kind::kCosine, "cosine"},
-                                                          {Kind::kCosinePairs, "cosine_pairs"},
-                                                          {Kind::kSpectrum, "spectrum"}};
+const ChoiceNames<Kind> kKinds = {{Kind::kSar, "sar"},
+                                  {Kind::kPairs, "pairs"},
+                                  {Kind::kCosine, "cosine"},
+                                  {Kind::kCosinePairs, "cosine_pairs"},
+                                  {Kind::kSpectrum, "spectrum"}};
 
 bool has_rank(Kind kind) { return kind != Kind::kCosine && kind != Kind::kCosinePairs; }
 
 Kind read_kind(ObjectReader& reader) {
-  std::vector<std::string> names;
-  for (const auto& [kind, name] : kKinds) names.push_back(name);
   if (reader.require("analysis") == nullptr) return Kind::kSar;
-  const std::string text = reader.find_choice("analysis", names.front(), names);
-  return std::find_if(kKinds.begin(), kKinds.end(),
-                      [&](const auto& known) { return known.second == text; })
-      ->first;
+  return value_of(kKinds, reader.find_choice("analysis", "sar", names_of(kKinds)));
 }
 
 double read_share(ObjectReader& reader, const std::string& key, double fallback) {
@@ -113,11 +106,7 @@ AnalysisEntry read_analysis(const JsonValue& value, const std::vector<Row>& rows
 
 }  // namespace
 
-std::string analysis_kind_text(AnalysisEntry::Kind kind) {
-  return std::find_if(kKinds.begin(), kKinds.end(),
-                      [&](const auto& known) { return known.first == kind; })
-      ->second;
-}
+std::string analysis_kind_text(Kind kind) { return text_of(kKinds, kind); }
 
 std::string analysis_text(const AnalysisEntry& entry) {
   std::string text = fmt::format("analysis {}, revision {}: include [{}], exclude [{}]",
@@ -140,22 +129,9 @@ bool analyses_row(const AnalysisEntry& entry, const Row& row) {
 
 std::vector<AnalysisEntry> read_analyses(const JsonValue* value, const std::vector<Row>& rows,
                                          const std::filesystem::path& file, Problems& problems) {
-  std::vector<AnalysisEntry> entries;
-  if (value == nullptr) return entries;
-  if (!value->is(JsonValue::Kind::kList)) {
-    problems.add(file, value->line,
-                 fmt::format("\"analyses\": expected a list, got {}", kind_text(*value)));
-  }
-  std::set<std::string> names;
-  for (const JsonValue& item : value->items) {
-    entries.push_back(read_analysis(item, rows, file, problems));
-    if (!names.insert(entries.back().name).second) {
-      problems.add(
-          file, item.line,
-          fmt::format("two analyses are called \"{}\"; give one a \"name\"", entries.back().name));
-    }
-  }
-  return entries;
+  return read_named_entries(value, "analyses", file, problems, [&](const JsonValue& item) {
+    return read_analysis(item, rows, file, problems);
+  });
 }
 
 }  // namespace isomerge

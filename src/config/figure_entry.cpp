@@ -9,47 +9,26 @@
 #include "base/text.h"
 #include "config/experiment.h"
 #include "config/method_info.h"
+#include "config/named_entries.h"
 #include "config/recipe.h"
 
 namespace isomerge {
 namespace {
 
-const std::vector<std::pair<FigureKind, std::string>> kKinds = {
-    {FigureKind::kSweep, "sweep"},
-    {FigureKind::kPerTask, "per_task"},
-    {FigureKind::kDistribution, "distribution"},
-    {FigureKind::kBars, "bars"},
-    {FigureKind::kScatter, "scatter"},
-    {FigureKind::kHeatMap, "heat_map"},
-    {FigureKind::kSpectrum, "spectrum"},
-    {FigureKind::kLines, "lines"}};
+const ChoiceNames<FigureKind> kKinds = {{FigureKind::kSweep, "sweep"},
+                                        {FigureKind::kPerTask, "per_task"},
+                                        {FigureKind::kDistribution, "distribution"},
+                                        {FigureKind::kBars, "bars"},
+                                        {FigureKind::kScatter, "scatter"},
+                                        {FigureKind::kHeatMap, "heat_map"},
+                                        {FigureKind::kSpectrum, "spectrum"},
+                                        {FigureKind::kLines, "lines"}};
 
-const std::vector<std::pair<Quantity, std::string>> kQuantities = {
-    {Quantity::kAccuracy, "accuracy"},
-    {Quantity::kNormalised, "normalised accuracy"},
-    {Quantity::kNai, "nai"}};
+const ChoiceNames<Quantity> kQuantities = {{Quantity::kAccuracy, "accuracy"},
+                                           {Quantity::kNormalised, "normalised accuracy"},
+                                           {Quantity::kNai, "nai"}};
 
 const std::string kMean = "mean ";
-
-template <typename Value>
-const std::string& text_of(const std::vector<std::pair<Value, std::string>>& table, Value value) {
-  return std::find_if(table.begin(), table.end(),
-                      [&](const auto& row) { return row.first == value; })
-      ->second;
-}
-
-template <typename Value>
-Value value_of(const std::vector<std::pair<Value, std::string>>& table, const std::string& text) {
-  return std::find_if(table.begin(), table.end(),
-                      [&](const auto& row) { return row.second == text; })
-      ->first;
-}
-
-std::vector<std::string> kind_names() {
-  std::vector<std::string> names;
-  for (const auto& [kind, text] : kKinds) names.push_back(text);
-  return names;
-}
 
 // "accuracy" and its sisters, with "mean " before them.
 std::vector<std::string> quantity_names(const std::string& before) {
@@ -138,7 +117,7 @@ FigureEntry read_figure(const JsonValue& value, const Experiment& experiment, Pr
   ObjectReader reader(value, "a figure", experiment.path, problems);
   FigureEntry entry;
   if (reader.require("figure") != nullptr) {
-    entry.kind = value_of(kKinds, reader.find_choice("figure", "per_task", kind_names()));
+    entry.kind = value_of(kKinds, reader.find_choice("figure", "per_task", names_of(kKinds)));
   }
   entry.name = reader.find_string("name", figure_kind_text(entry.kind));
   entry.title = reader.find_string("title", "");
@@ -181,22 +160,9 @@ std::string quantity_text(Quantity quantity) { return text_of(kQuantities, quant
 
 std::vector<FigureEntry> read_figures(const JsonValue* value, const Experiment& experiment,
                                       Problems& problems) {
-  std::vector<FigureEntry> entries;
-  if (value == nullptr) return entries;
-  if (!value->is(JsonValue::Kind::kList)) {
-    problems.add(experiment.path, value->line,
-                 fmt::format("\"figures\": expected a list, got {}", kind_text(*value)));
-  }
-  std::set<std::string> names;
-  for (const JsonValue& item : value->items) {
-    entries.push_back(read_figure(item, experiment, problems));
-    if (!names.insert(entries.back().name).second) {
-      problems.add(
-          experiment.path, item.line,
-          fmt::format("two figures are called \"{}\"; give one a \"name\"", entries.back().name));
-    }
-  }
-  return entries;
+  return read_named_entries(
+      value, "figures", experiment.path, problems,
+      [&](const JsonValue& item) { return read_figure(item, experiment, problems); });
 }
 
 }  // namespace isomerge
