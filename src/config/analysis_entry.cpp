@@ -45,14 +45,12 @@ std::vector<double> read_betas(ObjectReader& reader, Problems& problems) {
   if (value == nullptr) return {0.0};
   std::vector<double> betas;
   for (const OptionValue& beta : axis_values(*value, "beta", reader.file(), problems)) {
-    const auto* real = std::get_if<double>(&beta);
-    const auto* whole = std::get_if<int64_t>(&beta);
-    const double number = real ? *real : whole ? static_cast<double>(*whole) : -1.0;
-    if (number < 0.0 || number > 1.0) {
+    const std::optional<double> number = number_of(beta);
+    if (!number || *number < 0.0 || *number > 1.0) {
       reader.problem(value->line, "\"beta\": expected numbers from 0 to 1");
       return {0.0};
     }
-    betas.push_back(number);
+    betas.push_back(*number);
   }
   return betas;
 }

@@ -80,9 +80,9 @@ std::vector<OptionValue> axis_values(const JsonValue& value, const std::string& 
   return out;
 }
 
-std::vector<Options> multiply(const std::vector<Axis>& axes) {
+std::vector<Options> multiply(const std::vector<GridAxis>& axes) {
   std::vector<Options> all = {{}};
-  for (const Axis& axis : axes) {
+  for (const GridAxis& axis : axes) {
     std::vector<Options> next;
     next.reserve(all.size() * axis.values.size());
     for (const Options& options : all) {
@@ -94,6 +94,12 @@ std::vector<Options> multiply(const std::vector<Axis>& axes) {
     all = std::move(next);
   }
   return all;
+}
+
+std::optional<double> number_of(const OptionValue& value) {
+  if (const auto* integer = std::get_if<int64_t>(&value)) return static_cast<double>(*integer);
+  if (const auto* number = std::get_if<double>(&value)) return *number;
+  return {};
 }
 
 }  // namespace isomerge

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,10 @@ namespace isomerge {
 // it is hit. Throws Error(kInput) if it is no range, is empty, or has more than 10,000 values.
 std::vector<double> expand_range(const std::string& text);
 
-struct Axis {
+// A number's value, whole or not; nothing for other values.
+std::optional<double> number_of(const OptionValue& value);
+
+struct GridAxis {
   std::string name;
   std::vector<OptionValue> values;  // at least one
 };
@@ -25,6 +29,6 @@ std::vector<OptionValue> axis_values(const JsonValue& value, const std::string& 
                                      const std::filesystem::path& file, Problems& problems);
 
 // Every combination of one value per axis; the last axis varies fastest. No axes: one empty entry.
-std::vector<Options> multiply(const std::vector<Axis>& axes);
+std::vector<Options> multiply(const std::vector<GridAxis>& axes);
 
 }  // namespace isomerge

@@ -25,7 +25,7 @@ struct Reading {
 struct Entry {
   const MethodInfo& method;
   int line;
-  std::vector<Axis> options;                  // the method's, by name, but for open_options()
+  std::vector<GridAxis> options;              // the method's, by name, but for open_options()
   std::vector<std::optional<double>> alphas;  // at least one
   std::vector<TaskSet> task_sets;
 };
@@ -56,9 +56,9 @@ std::vector<std::optional<double>> read_alphas(const JsonValue* value, const Met
 }
 
 // Values of one option, in their resolved type; wrong ones are problems and left out.
-Axis read_option(const MethodInfo& method, const std::string& name, const JsonValue& value,
-                 const Reading& reading) {
-  Axis axis{name, {}};
+GridAxis read_option(const MethodInfo& method, const std::string& name, const JsonValue& value,
+                     const Reading& reading) {
+  GridAxis axis{name, {}};
   for (const OptionValue& one : axis_values(value, name, reading.file, reading.problems)) {
     const auto problem = find_option_problem(method, name, one);
     if (problem) {
@@ -76,9 +76,9 @@ Axis read_option(const MethodInfo& method, const std::string& name, const JsonVa
   return axis;
 }
 
-std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
-                               const Reading& reading) {
-  std::map<std::string, Axis> axes;
+std::vector<GridAxis> read_options(const JsonValue* value, const MethodInfo& method,
+                                   const Reading& reading) {
+  std::map<std::string, GridAxis> axes;
   for (const auto& [name, fallback] : resolve_options(method, {})) axes[name] = {name, {fallback}};
   if (value != nullptr && !value->is(JsonValue::Kind::kObject)) {
     reading.problem(value->line,
@@ -88,7 +88,7 @@ std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
   if (value != nullptr) {
     for (const JsonMember& member : value->members) {
       given.push_back(member.key);
-      Axis axis = read_option(method, member.key, member.value, reading);
+      GridAxis axis = read_option(method, member.key, member.value, reading);
       if (!axis.values.empty()) axes[member.key] = std::move(axis);
     }
   }
@@ -100,7 +100,7 @@ std::vector<Axis> read_options(const JsonValue* value, const MethodInfo& method,
                                 "every task with its own",
                                 name, method.name));
   }
-  std::vector<Axis> out;
+  std::vector<GridAxis> out;
   for (auto& [name, axis] : axes) out.push_back(std::move(axis));
   return out;
 }
@@ -134,7 +134,7 @@ std::optional<Entry> read_entry(const JsonValue& value, const std::vector<TaskSe
       method, line, read_options(options, method, reading), read_alphas(alpha, method, reading),
       tasks == nullptr ? task_sets : read_task_sets(tasks, suite, reading.file, reading.problems)};
   size_t combinations = entry.alphas.size();
-  for (const Axis& axis : entry.options) combinations *= axis.values.size();
+  for (const GridAxis& axis : entry.options) combinations *= axis.values.size();
   if (combinations > kMaxCombinations) {
     reading.problem(line, fmt::format("method {}: more than {} combinations", name,
                                       with_commas(kMaxCombinations)));
@@ -147,8 +147,8 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<std::string>& sel
   const auto is_selected = [&](const std::string& name) {
     return std::find(selected.begin(), selected.end(), name) != selected.end();
   };
-  std::vector<Axis> inside, outside;
-  for (const Axis& axis : entry.options)
+  std::vector<GridAxis> inside, outside;
+  for (const GridAxis& axis : entry.options)
     (is_selected(axis.name) ? inside : outside).push_back(axis);
   // Alphas of one row: all of them, or one each.
   std::vector<std::vector<std::optional<double>>> alphas = {entry.alphas};

@@ -38,6 +38,21 @@ struct TitledRows {
 };
 std::vector<TitledRows> rows_by_title(const Table& table);
 
+// Those as a heading and a line each: what escape() makes of titles, and mean_text() of rows.
+template <typename Escape, typename MeanText>
+std::vector<std::vector<std::string>> mean_lines_by_title(const Table& table, const Escape& escape,
+                                                          const MeanText& mean_text) {
+  std::vector<std::vector<std::string>> lines = {{"Method"}};
+  for (const std::string& title : task_set_titles(table, task_sets(table))) {
+    lines[0].push_back(escape(title));
+  }
+  for (const TitledRows& titled : rows_by_title(table)) {
+    lines.push_back({escape(titled.title)});
+    for (const TableRow* row : titled.rows) lines.back().push_back(row ? mean_text(*row) : "");
+  }
+  return lines;
+}
+
 // The title of a task's column.
 const std::string& task_title(const Table& table, const std::string& task);
 

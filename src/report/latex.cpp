@@ -58,19 +58,6 @@ std::string floating(const std::string& caption, const std::string& label, const
       caption, label, tabular(lines));
 }
 
-// One line per title: the same method on several task sets stands in one line.
-Lines mean_lines(const Table& table) {
-  Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(table, task_sets(table))) {
-    lines[0].push_back(latex_escaped(title));
-  }
-  for (const TitledRows& titled : rows_by_title(table)) {
-    lines.push_back({latex_escaped(titled.title)});
-    for (const TableRow* row : titled.rows) lines.back().push_back(row ? mean_text(*row) : "");
-  }
-  return lines;
-}
-
 // Which rows are best and second on one task.
 std::map<const TableRow*, Standing> task_standings(const std::vector<const TableRow*>& rows,
                                                    size_t task) {
@@ -143,7 +130,7 @@ std::string latex_text(const Table& table) {
       latex_escaped(table.title), latex_escaped(split_text(table.split)));
   for (const std::string& note : table.footnotes) caption += " " + latex_escaped(note);
   std::string text = "% Needs \\usepackage{booktabs}.\n";
-  text += floating(caption, "tab:means", mean_lines(table));
+  text += floating(caption, "tab:means", mean_lines_by_title(table, latex_escaped, mean_text));
   const auto sets = task_sets(table);
   const std::vector<std::string> titles = task_set_titles(table, sets);
   for (size_t i = 0; i < sets.size(); ++i) {

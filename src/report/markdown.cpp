@@ -73,19 +73,6 @@ std::string mean_text(const TableRow& row) {
   return fmt::format("{}{} ({})", mark, percent(*row.accuracy), percent(*row.normalised));
 }
 
-// The same method on several task sets in one line.
-Lines overview_lines(const Table& table) {
-  Lines lines = {{"Method"}};
-  for (const std::string& title : task_set_titles(table, task_sets(table))) {
-    lines[0].push_back(escaped(title));
-  }
-  for (const TitledRows& titled : rows_by_title(table)) {
-    lines.push_back({escaped(titled.title)});
-    for (const TableRow* row : titled.rows) lines.back().push_back(row ? mean_text(*row) : "");
-  }
-  return lines;
-}
-
 Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) {
   const bool selected = std::any_of(table.rows.begin(), table.rows.end(),
                                     [](const TableRow& row) { return !row.selected.empty(); });
@@ -132,7 +119,8 @@ std::string markdown_text(const Table& table) {
       "models.\n\n",
       split_text(table.split));
   if (!task_sets.empty()) {
-    text += pipe_table(overview_lines(table)) + "\nWith intervals, and what was chosen:\n\n";
+    text += pipe_table(mean_lines_by_title(table, escaped, mean_text)) +
+            "\nWith intervals, and what was chosen:\n\n";
   }
   text += pipe_table(mean_lines(table, task_sets));
   text += "\nAccuracy per task in percent:\n\n";

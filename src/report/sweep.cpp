@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "config/configuration.h"
+#include "config/grid.h"
 #include "config/mask_rows.h"
 #include "report/cells.h"
 #include "report/figure_parts.h"
@@ -26,12 +27,6 @@ struct Group {
   std::map<double, std::vector<Place>> places;
   std::vector<Place> without_axis;
 };
-
-std::optional<double> number_of(const OptionValue& value) {
-  if (const auto* integer = std::get_if<int64_t>(&value)) return static_cast<double>(*integer);
-  if (const auto* number = std::get_if<double>(&value)) return *number;
-  return {};
-}
 
 std::optional<double> axis_value(const std::string& axis, const Row& row,
                                  const Candidate& candidate) {
