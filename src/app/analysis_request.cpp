@@ -13,6 +13,8 @@
 namespace isomerge {
 namespace {
 
+const std::string kInterference = "interference";
+
 // What truncation keeps unless told otherwise: shares of r.
 constexpr double kShares[] = {0.05, 0.1, 0.25, 0.5};
 
@@ -42,11 +44,16 @@ void require_fitting_flags(const Arguments& arguments, const AnalysisReport& rep
       {"per", {kSar, kPairs, kCosine, kTruncation}},
       {"of", {kSpectrum, kTruncation}},
       {"precision", {kSar, kPairs, kSpectrum, kTruncation}},
-      {"cache", {kSar, kPairs}}};
+      {"cache", {kSar, kPairs}},
+      {"weights", {}},
+      {"task", {}},
+      {"split", {}},
+      {"set", {}}};
   for (const auto& [flag, kinds] : uses) {
     if (!arguments.has(flag) || asks_for(report, kinds)) continue;
     std::vector<std::string> names;
     for (const AnalysisKind kind : kinds) names.push_back(name_of(kind));
+    if (names.empty()) names.push_back(kInterference);
     throw input_error(fmt::format("analyze: --{} is for {}", flag, join(names, ", ")));
   }
 }
@@ -135,6 +142,22 @@ bool asks_for(const AnalysisReport& report, const std::vector<AnalysisKind>& kin
   return std::any_of(report.kinds.begin(), report.kinds.end(), [&](AnalysisKind kind) {
     return std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   });
+}
+
+bool asks_for_interference(const Arguments& arguments) {
+  const std::vector<std::string>& words = arguments.operands();
+  if (std::find(words.begin(), words.end(), kInterference) == words.end()) return false;
+  if (words.size() != 2 || words.front() != kInterference) {
+    throw input_error("analyze: interference stands alone: analyze interference SUITE.json");
+  }
+  for (const char* flag :
+       {"base", "expert", "merged", "rank-rule", "epsilon", "off-by-one", "rank", "beta", "side",
+        "per", "of", "include", "exclude", "precision", "cache"}) {
+    if (arguments.has(flag)) {
+      throw input_error(fmt::format("analyze: --{} is not for interference", flag));
+    }
+  }
+  return true;
 }
 
 AnalysisReport read_analysis_request(const Arguments& arguments) {

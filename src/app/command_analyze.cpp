@@ -6,6 +6,7 @@
 #include "app/analysis_output.h"
 #include "app/analysis_request.h"
 #include "app/commands.h"
+#include "app/interference.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "config/recipe.h"
@@ -57,12 +58,15 @@ void report_oddities(const SuiteAnalysis& suite) {
 const CommandInfo& analyze_info() {
   static const CommandInfo info{
       "analyze",
-      "sar|pairs|spectrum|cosine|truncation ... --base BASE --expert TASK=PATH ... [options]",
-      "alignment, spectra and cosines of updates",
+      "sar|pairs|spectrum|cosine|truncation ... --base BASE --expert TASK=PATH ... [options]\n"
+      "  isomerge analyze interference SUITE.json --weights FILE [options]",
+      "alignment, spectra and cosines of updates; interference of merging",
       "  isomerge analyze sar pairs --rank-rule paper --rank-rule code --per layer \\\n"
       "    --base base.safetensors --expert cars=cars.safetensors --expert dtd=dtd.safetensors\n"
       "  isomerge analyze sar --merged iso_c.safetensors --rank 0.25 --base base.safetensors \\\n"
-      "    --expert cars=cars.safetensors --expert dtd=dtd.safetensors",
+      "    --expert cars=cars.safetensors --expert dtd=dtd.safetensors\n"
+      "  isomerge analyze interference experiments/suites/mini_vision.json \\\n"
+      "    --weights merged.safetensors",
       {{"base", "FILE", "the pretrained checkpoint"},
        {"expert", "TASK=FILE", "a checkpoint fine-tuned from it", true},
        {"merged", "FILE", "a merged model or --update-only file (default: the sum of updates)"},
@@ -78,6 +82,10 @@ const CommandInfo& analyze_info() {
        {"exclude", "GLOB", "leave these tensors out", true},
        {"precision", "fp32|fp64", "of the computation (default: fp32)"},
        {"cache", "DIR", "keep factorisations there, and reuse those of merges"},
+       {"weights", "FILE", "interference: the merged model"},
+       {"task", "NAME", "interference: only this task of the suite (default: all)", true},
+       {"split", "test|val", "interference: which examples (default: test)"},
+       {"set", "NAME=VALUE", "interference: a ${NAME} of the suite file", true},
        {"json", "", "print all numbers as JSON"}},
       1,
       5};
@@ -85,6 +93,7 @@ const CommandInfo& analyze_info() {
 }
 
 int run_analyze(const Arguments& arguments) {
+  if (asks_for_interference(arguments)) return run_interference(arguments);
   if (!arguments.device().is_cpu()) {
     throw input_error("analyze: --device: analyses run on the cpu alone");
   }

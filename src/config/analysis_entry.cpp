@@ -18,13 +18,14 @@ using Kind = AnalysisEntry::Kind;
 
 constexpr int kRevision = 1;  // raised when the numbers change
 
-const ChoiceNames<Kind> kKinds = {{Kind::kSar, "sar"},
-                                  {Kind::kPairs, "pairs"},
-                                  {Kind::kCosine, "cosine"},
-                                  {Kind::kCosinePairs, "cosine_pairs"},
-                                  {Kind::kSpectrum, "spectrum"}};
+const ChoiceNames<Kind> kKinds = {
+    {Kind::kSar, "sar"},           {Kind::kPairs, "pairs"},
+    {Kind::kCosine, "cosine"},     {Kind::kCosinePairs, "cosine_pairs"},
+    {Kind::kSpectrum, "spectrum"}, {Kind::kInterference, "interference"}};
 
-bool has_rank(Kind kind) { return kind != Kind::kCosine && kind != Kind::kCosinePairs; }
+bool has_rank(Kind kind) {
+  return kind == Kind::kSar || kind == Kind::kPairs || kind == Kind::kSpectrum;
+}
 
 Kind read_kind(ObjectReader& reader) {
   if (reader.require("analysis") == nullptr) return Kind::kSar;
@@ -89,6 +90,10 @@ AnalysisEntry read_analysis(const JsonValue& value, const std::vector<Row>& rows
   }
   entry.methods = reader.find_strings("methods");
   check_methods(reader, rows, entry);
+  if (looks_at_features(entry)) {
+    reader.finish();
+    return entry;
+  }
   entry.include = reader.find_strings("include");
   entry.exclude = reader.find_strings("exclude");
   if (has_rank(entry.kind)) read_rank(reader, problems, &entry);
@@ -106,7 +111,12 @@ AnalysisEntry read_analysis(const JsonValue& value, const std::vector<Row>& rows
 
 std::string analysis_kind_text(Kind kind) { return text_of(kKinds, kind); }
 
+bool looks_at_features(const AnalysisEntry& entry) { return entry.kind == Kind::kInterference; }
+
 std::string analysis_text(const AnalysisEntry& entry) {
+  if (looks_at_features(entry)) {
+    return fmt::format("analysis {}, revision {}", analysis_kind_text(entry.kind), kRevision);
+  }
   std::string text = fmt::format("analysis {}, revision {}: include [{}], exclude [{}]",
                                  analysis_kind_text(entry.kind), kRevision,
                                  join(entry.include, ", "), join(entry.exclude, ", "));

@@ -21,7 +21,8 @@ struct AnalysisEntry {
     kPairs,        // "pairs": of every task's update with every other's, k from the merged one
     kCosine,       // "cosine": of every task's update with the merged one
     kCosinePairs,  // "cosine_pairs": of every two tasks' updates
-    kSpectrum      // "spectrum": singular values of the merged update
+    kSpectrum,     // "spectrum": singular values of the merged update
+    kInterference  // "interference": of the merged model's features with every expert's
   };
 
   Kind kind = Kind::kSar;
@@ -40,6 +41,10 @@ std::string analysis_kind_text(AnalysisEntry::Kind kind);  // "sar"
 
 // Everything that the values depend on beside the merged update: part of the key of its record.
 std::string analysis_text(const AnalysisEntry& entry);
+
+// Whether the values depend on features, hence on alpha and on the images of the report's split,
+// and not on the merged update alone.
+bool looks_at_features(const AnalysisEntry& entry);
 
 // True if this row is to be analysed. A row with a model for each task has no merged update.
 bool analyses_row(const AnalysisEntry& entry, const Row& row);

@@ -105,7 +105,9 @@ void require_values(ObjectReader& reader, const Experiment& experiment, Problems
 void read_values(ObjectReader& reader, const Experiment& experiment, Problems& problems,
                  FigureEntry& entry) {
   require_values(reader, experiment, problems, entry);
-  if (entry.kind == FigureKind::kHeatMap) return;
+  entry.shows_values = true;
+  if (entry.kind == FigureKind::kPerTask) entry.value = reader.require_string("y");
+  if (entry.kind == FigureKind::kHeatMap || entry.kind == FigureKind::kPerTask) return;
   entry.x = entry.kind == FigureKind::kSpectrum ? "index" : reader.require_string("x");
   if (entry.kind == FigureKind::kScatter) return;
   if (entry.kind == FigureKind::kLines) entry.value = reader.require_string("y");
@@ -133,6 +135,9 @@ FigureEntry read_figure(const JsonValue& value, const Experiment& experiment, Pr
       read_quantity(reader, "mean accuracy", quantity_names(kMean), entry);
       break;
     case FigureKind::kPerTask:
+      has_values = reader.find("values") != nullptr;
+      if (!has_values) read_quantity(reader, "accuracy", quantity_names(""), entry);
+      break;
     case FigureKind::kDistribution:
       read_quantity(reader, "accuracy", quantity_names(""), entry);
       break;

@@ -15,7 +15,7 @@ struct Experiment;
 
 enum class FigureKind {
   kSweep,         // "sweep": y over an axis (alpha, an option, the number of tasks), a line each
-  kPerTask,       // "per_task": a line of dots per task, a marker per method
+  kPerTask,       // "per_task": a line of dots per task, a marker per method; or of `values`
   kDistribution,  // "distribution": over the tasks of each task set, a box per method
   kBars,          // "bars": the mean over the tasks of each task set, a bar per method
   kScatter,       // "scatter": y over x, a point per task and method
@@ -37,9 +37,11 @@ struct FigureEntry {
   bool has_task_lines = false;       // sweep: a line per task and a panel per method instead
   std::string split;                 // sweep: of y; empty: that on which its axis is chosen
   std::vector<std::string> methods;  // shown; empty: all that merge (per_task: all)
+  bool shows_values = false;         // of an analysis or a file
   std::string analysis;              // whose values are shown; or:
   std::filesystem::path values;      // CSV with what is not in records (report/values.h)
-  // lines, spectrum: columns of the values; `x` is another. Without a panel column one panel.
+  // lines, spectrum, per_task: columns of the values; `x` is another. Without a panel column one
+  // panel.
   std::string value = "value", line = "line", panel = "panel";
 };
 

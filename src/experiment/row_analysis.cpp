@@ -123,4 +123,13 @@ AnalysisTable analyse_row(const AnalysisEntry& entry, const Updates& updates,
                                        : alignments(entry, updates.tasks(), suite, settings);
 }
 
+AnalysisTable interference_table(SuiteEvaluator& evaluator, const std::vector<std::string>& tasks,
+                                 const std::string& split) {
+  AnalysisTable table{{"task", "distance"}, {}};
+  for (const std::string& task : tasks) {
+    table.lines.push_back({task, number_text(evaluator.interference(task, split))});
+  }
+  return table;
+}
+
 }  // namespace isomerge

@@ -6,6 +6,7 @@
 
 #include "analysis/merged_update.h"
 #include "config/analysis_entry.h"
+#include "experiment/suite_evaluator.h"
 #include "task/updates.h"
 
 namespace isomerge {
@@ -22,6 +23,7 @@ struct AnalysisTable {
 //     cosine        task, group, cosine
 //     cosine_pairs  row, column, group, cosine
 //     spectrum      tensor, beta, rank, index, value     index from 1
+//     interference  task, distance                       by interference_table()
 //
 // group is a layer, module, tensor or "model"; block its first number, if it has one. Where an
 // update is zero the line is left out.
@@ -30,5 +32,9 @@ struct AnalysisTable {
 // cost     see analyse_matrices() and update_cosines().
 AnalysisTable analyse_row(const AnalysisEntry& entry, const Updates& updates,
                           const MergedUpdate& merged, int threads);
+
+// How far the features of the weights that are bound are from those of each task's expert.
+AnalysisTable interference_table(SuiteEvaluator& evaluator, const std::vector<std::string>& tasks,
+                                 const std::string& split);
 
 }  // namespace isomerge

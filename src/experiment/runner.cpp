@@ -119,7 +119,9 @@ class Runner {
     }
     if (choice.index) {
       run_candidate(row, *choice.index, experiment_.report_split);
-      for (const AnalysisEntry& entry : experiment_.analyses) analyse(entry, row, *choice.index);
+      for (const AnalysisEntry& entry : experiment_.analyses) {
+        if (analyses_row(entry, row)) analyse(entry, row, row.candidates[*choice.index]);
+      }
     }
     // What was stored, and what patience made needless, is behind us too.
     progress->add(row.candidates.size() + 1 - std::min(visited, row.candidates.size()),
@@ -145,28 +147,35 @@ class Runner {
         records_.put(done_record(run, evaluator_.evaluate(task, split).correct));
         ++summary_.computed;
       } catch (const Error& error) {
-        if (error.fault() == Fault::kMachine || error.fault() == Fault::kInterrupted) throw;
-        note_failure(run, fmt::format("{}: {}: {}", label, task, error.what()));
+        if (ends_everything(error)) throw;
+        const std::string message = fmt::format("{}: {}: {}", label, task, error.what());
+        records_.put(failed_record(run, message));
+        add_failure(message);
       }
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       store_.log(run_key(run), elapsed.count(), settings_.program_version);
     }
   }
 
-  // What the entry asks of the candidate's merged update, unless it is stored.
-  void analyse(const AnalysisEntry& entry, const Row& row, size_t index) {
-    if (!analyses_row(entry, row)) return;
-    const Candidate& candidate = row.candidates[index];
+  // What the entry asks of the candidate's merged update, unless it is stored. What fails is tried
+  // again at the next start.
+  void analyse(const AnalysisEntry& entry, const Row& row, const Candidate& candidate) {
     AnalysisRecord record;
-    record.run = define_analysis(experiment_, row, candidate, analysis_text(entry), plan_);
+    record.run = define_analysis(experiment_, row, candidate, entry, plan_);
     if (store_.find_analysis(record.run)) {
       ++summary_.reused;
       return;
     }
     const auto start = std::chrono::steady_clock::now();
-    const Updates updates(experiment_.suite.base, row_experts(experiment_.suite, row));
-    const MergedUpdate merged(source_.merged_update(row, candidate), updates.base());
-    AnalysisTable table = analyse_row(entry, updates, merged, settings_.threads);
+    AnalysisTable table;
+    try {
+      table = analysis_table(entry, row, candidate);
+    } catch (const Error& error) {
+      if (ends_everything(error)) throw;
+      add_failure(
+          fmt::format("analysis {}: {}: {}", entry.name, row_text(row, candidate), error.what()));
+      return;
+    }
     record.columns = std::move(table.columns);
     record.lines = std::move(table.lines);
     store_.put(record);
@@ -175,8 +184,22 @@ class Runner {
     store_.log(run_key(record.run), elapsed.count(), settings_.program_version);
   }
 
-  void note_failure(const RunDefinition& run, const std::string& message) {
-    records_.put(failed_record(run, message));
+  AnalysisTable analysis_table(const AnalysisEntry& entry, const Row& row,
+                               const Candidate& candidate) {
+    if (looks_at_features(entry)) {
+      evaluator_.bind(source_.weights(row, candidate, ""), row_text(row, candidate));
+      return interference_table(evaluator_, row.task_set, experiment_.report_split);
+    }
+    const Updates updates(experiment_.suite.base, row_experts(experiment_.suite, row));
+    const MergedUpdate merged(source_.merged_update(row, candidate), updates.base());
+    return analyse_row(entry, updates, merged, settings_.threads);
+  }
+
+  static bool ends_everything(const Error& error) {
+    return error.fault() == Fault::kMachine || error.fault() == Fault::kInterrupted;
+  }
+
+  void add_failure(const std::string& message) {
     ++summary_.failed;
     summary_.failures.push_back(message);
     log_warning(message);

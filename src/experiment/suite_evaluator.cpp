@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "checkpoint/tensor_hash.h"
+#include "eval/interference.h"
 
 namespace isomerge {
 
@@ -39,6 +40,13 @@ int64_t SuiteEvaluator::split_size(const std::string& task, const std::string& s
 
 Evaluation SuiteEvaluator::evaluate(const std::string& task, const std::string& split) const {
   return isomerge::evaluate(encoder_, heads_.at(task).head, *packs_.at(task), split, options_);
+}
+
+double SuiteEvaluator::interference(const std::string& task, const std::string& split) {
+  if (!expert_) expert_.emplace(suite_.encoder, encoder_.device());
+  const Checkpoint weights(require_task(suite_, task).expert);
+  expert_->bind(weights.read_all(), weights.label());
+  return mean_feature_distance(encoder_, *expert_, *packs_.at(task), split, options_);
 }
 
 }  // namespace isomerge

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ class SuiteEvaluator {
   // Which examples of a task's split the bound weights answer rightly. Throws as evaluate() does.
   Evaluation evaluate(const std::string& task, const std::string& split) const;
 
+  // How far the bound weights' features of a split are from those of the task's expert; see
+  // eval/interference.h. A second encoder is loaded for it.
+  double interference(const std::string& task, const std::string& split);
+
  private:
   struct Head {
     ClassHead head;
@@ -49,6 +54,7 @@ class SuiteEvaluator {
   const Suite& suite_;
   EvaluationOptions options_;
   Encoder encoder_;
+  std::optional<Encoder> expert_;
   std::map<std::string, Head> heads_;
   std::map<std::string, std::unique_ptr<Pack>> packs_;
 };

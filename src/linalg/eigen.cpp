@@ -5,28 +5,20 @@
 #include <optional>
 #include <utility>
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/linalg_eigvalsh.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/randn.h>
 #include <c10/util/Exception.h>
 
 #include "linalg/openblas.h"
+#include "linalg/probe.h"
 
 namespace isomerge {
 namespace {
 
-constexpr double kSound = 1e-10;  // relative, of checks with a random vector
-
-// The same numbers in every call and thread: results must not depend on anything but the data.
-at::Tensor random_columns(const at::Tensor& like, int64_t count) {
-  at::Generator generator = at::detail::createCPUGenerator(20250611);
-  return at::randn({like.size(0), count}, generator, at::TensorOptions().dtype(at::kDouble))
-      .to(like.device());
-}
+constexpr double kSound = 1e-10;  // relative, of checks with probe()
 
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
 
@@ -44,7 +36,7 @@ std::optional<std::pair<at::Tensor, at::Tensor>> lapack_eigh(const at::Tensor& g
 // g x = V diag(w) y that they belong to the values. A wrong pair fails one of the two but for a
 // null set of y. Cost: 6 r k + 2 r^2 flops.
 bool passes_check(const at::Tensor& g, const at::Tensor& values, const at::Tensor& vectors) {
-  const at::Tensor y = random_columns(values, 1);
+  const at::Tensor y = probe(values.size(0), values);
   const at::Tensor x = at::matmul(vectors, y);
   const double size = norm(y), largest = values.abs().max().item<double>();
   const double lost = norm(at::matmul(vectors.t(), x) - y);

@@ -2,24 +2,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/linalg_svd.h>
 #include <ATen/ops/linalg_svdvals.h>
 #include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/matmul.h>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "linalg/probe.h"
 #include "linalg/product.h"
 
 namespace isomerge {
 namespace {
 
 Error no_convergence(const at::Tensor& a) {
-  return {Fault::kInternal,
-          fmt::format("the SVD of a [{}, {}] matrix did not converge; try --precision fp64",
-                      a.size(0), a.size(1))};
+  return {Fault::kInternal, fmt::format("the SVD of a [{}, {}] matrix fails; try --precision fp64",
+                                        a.size(0), a.size(1))};
+}
+
+double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
+
+Svd lapack_svd(const at::Tensor& a, bool as_it_is) {
+  if (as_it_is) {
+    auto [u, s, vt] = at::linalg_svd(a, /*full_matrices=*/false);
+    return {u, s, vt};
+  }
+  auto [v, s, ut] = at::linalg_svd(a.t(), /*full_matrices=*/false);
+  return {ut.t(), s, v.t()};
 }
 
 at::Tensor lapack_values(const at::Tensor& a) {
@@ -48,17 +62,29 @@ Svd Svd::leading(int64_t k) const {
   return out;
 }
 
+bool is_svd_of(const Svd& svd, const at::Tensor& a) {
+  const at::Tensor y = probe(svd.s.numel(), svd.s).to(svd.s.scalar_type());
+  const at::Tensor u_y = at::matmul(svd.u, y), v_y = at::matmul(svd.vt.t(), y);
+  const double sigma_1 = svd.s[0].item<double>();
+  const double allowed = norm(y) * (svd.s.scalar_type() == at::kDouble
+                                        ? std::sqrt(std::numeric_limits<double>::epsilon())
+                                        : std::sqrt(std::numeric_limits<float>::epsilon()));
+  const at::Tensor image = at::matmul(svd.u, svd.s.unsqueeze(1) * y);
+  return norm(at::matmul(svd.u.t(), u_y) - y) <= allowed &&
+         norm(at::matmul(svd.vt, v_y) - y) <= allowed &&
+         norm(at::matmul(a, v_y) - image) <= allowed * sigma_1;
+}
+
 Svd thin_svd(const at::Tensor& a) {
   try {
-    if (a.size(0) >= a.size(1)) {
-      auto [u, s, vt] = at::linalg_svd(a, /*full_matrices=*/false);
-      return {u, s, vt};
+    const bool is_tall = a.size(0) >= a.size(1);
+    for (const bool as_it_is : {is_tall, !is_tall}) {
+      Svd svd = lapack_svd(a, as_it_is);
+      if (is_svd_of(svd, a)) return svd;
     }
-    auto [v, s, ut] = at::linalg_svd(a.t(), /*full_matrices=*/false);
-    return {ut.t(), s, v.t()};
   } catch (const c10::LinAlgError&) {
-    throw no_convergence(a);
   }
+  throw no_convergence(a);
 }
 
 Svd leading_triplets(const at::Tensor& a, int64_t k, Route route) {

@@ -21,8 +21,9 @@ std::string quantity_title(Quantity quantity, bool is_mean) {
 
 std::string axis_title(const std::string& column) {
   static const std::map<std::string, std::string> titles = {
-      {"block", "Block"}, {"cosine", "Cosine"},         {"index", "Index"},
-      {"sar", "SAR"},     {"tasks", "Number of tasks"}, {"value", "Singular value"}};
+      {"block", "Block"},         {"cosine", "Cosine"}, {"distance", "Mean L1 distance"},
+      {"index", "Index"},         {"sar", "SAR"},       {"tasks", "Number of tasks"},
+      {"value", "Singular value"}};
   const auto known = titles.find(column);
   if (known != titles.end()) return known->second;
   std::string title = column;
@@ -52,6 +53,19 @@ std::optional<double> row_value(const TableRow& row, Quantity quantity) {
   if (quantity == Quantity::kNormalised) return scaled(row.normalised, quantity);
   if (quantity == Quantity::kNai) return scaled(row.nai, quantity);
   return scaled(row.accuracy, quantity);
+}
+
+std::optional<double> task_value(const ValueTable& values, size_t column, const TableRow& row,
+                                 const std::string& task) {
+  const size_t method = values.require_column("method"), tasks = values.require_column("task");
+  const std::optional<size_t> count = values.find_column("tasks");
+  for (size_t i = 0; i < values.size(); ++i) {
+    const std::string& name = values.text(i, method);
+    const bool fits = (name == row.method || name == row.title) && values.text(i, tasks) == task &&
+                      (!count || values.number(i, *count) == static_cast<double>(row.cells.size()));
+    if (fits) return values.number(i, column);
+  }
+  return {};
 }
 
 std::vector<const TableRow*> shown_rows(const FigureEntry& entry, const Table& table,

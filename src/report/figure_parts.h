@@ -8,6 +8,7 @@
 #include "config/figure_entry.h"
 #include "report/figure.h"
 #include "report/table.h"
+#include "report/values.h"
 
 namespace isomerge {
 
@@ -23,6 +24,11 @@ double quantity_scale(Quantity quantity);
 // In units of the axis; nothing where it is not known.
 std::optional<double> cell_value(const TaskCell& cell, Quantity quantity);
 std::optional<double> row_value(const TableRow& row, Quantity quantity);
+
+// The number in a column of `values` for a row and a task: the first line that fits by its columns
+// "method" (or title), "task" and, if there is one, "tasks".
+std::optional<double> task_value(const ValueTable& values, size_t column, const TableRow& row,
+                                 const std::string& task);
 
 // The rows that the entry names, in the table's order; without names all, or all that merge.
 enum class Trivial { kShown, kHidden };

@@ -15,7 +15,8 @@ std::optional<Figure> build_figure(const FigureEntry& entry, const Table& table,
     case FigureKind::kSweep:
       return sweep_figure(entry, table, records);
     case FigureKind::kPerTask:
-      return per_task_figure(entry, table);
+      if (!entry.shows_values) return per_task_figure(entry, table, nullptr);
+      break;
     case FigureKind::kDistribution:
       return distribution_figure(entry, table);
     case FigureKind::kBars:
@@ -28,6 +29,7 @@ std::optional<Figure> build_figure(const FigureEntry& entry, const Table& table,
   }
   const std::optional<ValueTable> values = find_values(entry, table, records);
   if (!values) return {};
+  if (entry.kind == FigureKind::kPerTask) return per_task_figure(entry, table, &*values);
   if (entry.kind == FigureKind::kScatter) return scatter_figure(entry, table, *values);
   if (entry.kind == FigureKind::kHeatMap) return heat_map_figure(entry, table, *values);
   return lines_figure(entry, table, *values);

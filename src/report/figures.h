@@ -19,7 +19,8 @@ std::vector<Figure> build_figures(const Table& table, ExperimentRecords& records
 // One kind each: config/figure_entry.h says what they show. Nothing if there is nothing to show.
 std::optional<Figure> sweep_figure(const FigureEntry& entry, const Table& table,
                                    ExperimentRecords& records);
-std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table);
+std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table,
+                                      const ValueTable* values);  // null: of accuracies
 std::optional<Figure> distribution_figure(const FigureEntry& entry, const Table& table);
 std::optional<Figure> bars_figure(const FigureEntry& entry, const Table& table);
 std::optional<Figure> scatter_figure(const FigureEntry& entry, const Table& table,

@@ -42,8 +42,7 @@ std::vector<FoundRecord> ExperimentRecords::find_all(const Row& row, const Candi
 std::optional<AnalysisRecord> ExperimentRecords::find_analysis(const AnalysisEntry& entry,
                                                                const Row& row,
                                                                const Candidate& candidate) const {
-  return store_.find_analysis(
-      define_analysis(experiment_, row, candidate, analysis_text(entry), plan_));
+  return store_.find_analysis(define_analysis(experiment_, row, candidate, entry, plan_));
 }
 
 const Record& ExperimentRecords::at(const std::string& key) const {

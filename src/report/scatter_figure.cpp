@@ -15,20 +15,6 @@ namespace {
 
 constexpr size_t kBlack = 6;  // of the palette: colours are for tasks
 
-// The value of a row on a task: the first line that fits.
-std::optional<double> find_value(const ValueTable& values, size_t column, const TableRow& row,
-                                 const std::string& task) {
-  const size_t method = values.require_column("method"), tasks = values.require_column("task");
-  const std::optional<size_t> count = values.find_column("tasks");
-  for (size_t i = 0; i < values.size(); ++i) {
-    const std::string& name = values.text(i, method);
-    const bool fits = (name == row.method || name == row.title) && values.text(i, tasks) == task &&
-                      (!count || values.number(i, *count) == static_cast<double>(row.cells.size()));
-    if (fits) return values.number(i, column);
-  }
-  return {};
-}
-
 // "0.94 [0.72, 0.99]".
 std::string correlation_text(const std::vector<double>& x, const std::vector<double>& y,
                              Correlation correlation) {
@@ -47,7 +33,7 @@ std::vector<Series> row_points(const FigureEntry& entry, const Table& table, con
   for (size_t t = 0; t < table.tasks.size(); ++t) {
     for (const TaskCell& cell : row.cells) {
       if (cell.task != table.tasks[t].task) continue;
-      const auto x = find_value(values, column, row, cell.task), y = cell_value(cell, entry.y);
+      const auto x = task_value(values, column, row, cell.task), y = cell_value(cell, entry.y);
       if (!x || !y) continue;
       Look look = nth_look(t);
       look.shape = shape;

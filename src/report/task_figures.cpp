@@ -73,19 +73,23 @@ Panel task_panel(const std::vector<std::string>& set, const Table& table) {
 
 }  // namespace
 
-std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table) {
+std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& table,
+                                      const ValueTable* values) {
   constexpr double kLine = 16.0;   // height of a task's line
   constexpr double kSpread = 0.7;  // of it, over which the methods stand
   const auto rows = shown_rows(entry, table, Trivial::kShown);
   const std::vector<std::string> titles = distinct_titles(rows);
   const auto sets = task_sets(table);
   const std::vector<std::string> set_titles = task_set_titles(table, sets);
+  const size_t column = values == nullptr ? 0 : values->require_column(entry.value);
+  const std::string quantity =
+      values == nullptr ? quantity_title(entry.y, false) : axis_title(entry.value);
   Figure figure = titled_figure(entry);
   for (size_t s = 0; s < sets.size(); ++s) {
     Panel panel = task_panel(sets[s], table);
     panel.height = kLine * static_cast<double>(sets[s].size());
     panel.title = sets.size() > 1 ? set_titles[s] : "";
-    panel.x.title = quantity_title(entry.y, false);
+    panel.x.title = quantity;
     for (const TableRow* row : rows) {
       if (task_set(*row) != sets[s]) continue;
       const size_t place = place_of(titles, row->title);
@@ -93,11 +97,13 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
           ((static_cast<double>(place) + 0.5) / static_cast<double>(titles.size()) - 0.5) * kSpread;
       Series series{row->title, SeriesStyle::kPoints, nth_look(place), {}};
       for (size_t i = 0; i < row->cells.size(); ++i) {
-        const std::optional<double> value = cell_value(row->cells[i], entry.y);
+        const TaskCell& cell = row->cells[i];
+        const std::optional<double> value = values == nullptr
+                                                ? cell_value(cell, entry.y)
+                                                : task_value(*values, column, *row, cell.task);
         if (!value) continue;
-        series.points.push_back(
-            {*value, -static_cast<double>(i) - lower,
-             fmt::format("{}, {}", task_title(table, row->cells[i].task), row->title)});
+        series.points.push_back({*value, -static_cast<double>(i) - lower,
+                                 fmt::format("{}, {}", task_title(table, cell.task), row->title)});
       }
       if (!series.points.empty()) panel.series.push_back(std::move(series));
     }
@@ -106,8 +112,7 @@ std::optional<Figure> per_task_figure(const FigureEntry& entry, const Table& tab
   }
   if (figure.panels.empty()) return {};
   figure.legend = legend_of(titles, LegendEntry::Sample::kPoint);
-  figure.caption = fmt::format("{} of each task, {} split.", quantity_title(entry.y, false),
-                               split_text(table.split));
+  figure.caption = fmt::format("{} of each task, {} split.", quantity, split_text(table.split));
   return figure;
 }
 

@@ -79,6 +79,13 @@ std::map<std::string, std::string> merge_hashes(const Plan& plan,
   return hashes;
 }
 
+std::map<std::string, std::string> feature_hashes(const Plan& plan,
+                                                  const std::vector<std::string>& tasks) {
+  std::map<std::string, std::string> hashes = {{"encoder", plan.encoder}};
+  for (const std::string& name : tasks) hashes["data/" + name] = hashes_of(plan, name).data;
+  return hashes;
+}
+
 std::map<std::string, std::string> run_hashes(const Plan& plan,
                                               const std::vector<std::string>& tasks,
                                               const std::string& task) {

@@ -42,6 +42,11 @@ std::map<std::string, std::string> run_hashes(const Plan& plan,
 std::map<std::string, std::string> merge_hashes(const Plan& plan,
                                                 const std::vector<std::string>& tasks);
 
+// What the features of all tasks' images depend on beside weights: "encoder" and "data/<task>".
+// Throws likewise.
+std::map<std::string, std::string> feature_hashes(const Plan& plan,
+                                                  const std::vector<std::string>& tasks);
+
 // The run behind one cell: the ONE place where experiment files become keys, called by the runner
 // and by the report. A template since this room does not know config: the arguments are Experiment,
 // Row and Candidate of config/experiment.h. What a trivial row does not depend on is left out of
@@ -71,12 +76,11 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
   return run;
 }
 
-// The run behind an analysis of one candidate's merged update; `text` says what and how. It does
-// not depend on alpha, which scales the update alone.
-template <class ExperimentT, class RowT, class CandidateT>
+// The run behind an analysis of one candidate's merged update. It does not depend on alpha, which
+// scales the update alone; one of features depends on it, on the encoder and on the images.
+template <class ExperimentT, class RowT, class CandidateT, class EntryT>
 RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
-                              const CandidateT& candidate, const std::string& text,
-                              const Plan& plan) {
+                              const CandidateT& candidate, const EntryT& entry, const Plan& plan) {
   RunDefinition run;
   run.method = row.method;
   run.revision = row.revision;
@@ -85,8 +89,14 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   run.precision = precision_text(experiment.precision);
   run.exclude = experiment.exclude;
   run.average = experiment.average;
-  run.evaluation = text;
+  run.evaluation = analysis_text(entry);
   run.hashes = merge_hashes(plan, run.tasks);
+  if (!looks_at_features(entry)) return run;
+  run.alpha = candidate.alpha;
+  run.split = experiment.report_split;
+  run.mean = experiment.suite.preprocess.mean;
+  run.std = experiment.suite.preprocess.std;
+  run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }
 

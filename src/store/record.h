@@ -33,7 +33,8 @@ struct RunDefinition {
   std::string split;               // "val", "test"
   std::array<double, 3> mean{}, std{};  // preprocessing per channel
   std::string evaluation = kEvaluation;
-  std::map<std::string, std::string> hashes;  // "base", "encoder", "head", "data", "expert/<task>"
+  // "base", "encoder", "head", "data", "data/<task>", "expert/<task>": those that matter.
+  std::map<std::string, std::string> hashes;
 
   bool operator==(const RunDefinition&) const = default;
 };
@@ -58,8 +59,8 @@ struct Record {
 Record done_record(RunDefinition run, Outcomes outcomes);
 Record failed_record(RunDefinition run, std::string message);
 
-// What an analysis of a merged update found: a table. Its run has no task and no split, and
-// `evaluation` says what was analysed and how.
+// What an analysis of a merged update found: a table. Its run has no task, a split only if features
+// were looked at, and `evaluation` says what was analysed and how.
 struct AnalysisRecord {
   RunDefinition run;
   std::vector<std::string> columns;

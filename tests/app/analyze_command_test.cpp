@@ -161,5 +161,43 @@ TEST_F(AnalyzeCommand, ARankBetweenEqualValuesIsAWarning) {
   expect_mentions(result.err, {"warning", "in 1 of 1 matrices", "arbitrary"});
 }
 
+// tests/golden/interference.py has the same numbers in float64.
+TEST_F(AnalyzeCommand, InterferenceOfTheMiniSuiteIsThatOfTheReference) {
+  const std::filesystem::path source = ISOMERGE_SOURCE_DIR;
+  const Json wanted = Json::parse(TemporaryFolder::read(source / "tests/golden/interference.json"));
+  Words words{"analyze",
+              "interference",
+              (source / "experiments/suites/mini_vision.json").string(),
+              "--quiet",
+              "--json",
+              "--weights",
+              (source / "models/mini/vit/base.safetensors").string()};
+  for (const auto& [task, distance] : wanted.items()) {
+    words.insert(words.end(), {"--task", task});
+  }
+  const ProgramResult result = run_isomerge(words);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const Json found = Json::parse(result.out);
+  double sum = 0.0;
+  ASSERT_EQ(found["tasks"].size(), wanted.size());
+  for (const Json& task : found["tasks"]) {
+    const double distance = wanted.at(task["task"].get<std::string>());
+    EXPECT_NEAR(task["distance"].get<double>(), distance, 1e-6 * distance) << task["task"];
+    EXPECT_EQ(task["examples"], 1000);
+    sum += distance;
+  }
+  EXPECT_NEAR(found["mean"].get<double>(), sum / static_cast<double>(wanted.size()), 1e-6);
+}
+
+TEST_F(AnalyzeCommand, InterferenceStandsAloneWithFlagsOfItsOwn) {
+  expect_slip({"sar", "interference"}, {}, {"interference stands alone"});
+  expect_slip({"interference"}, {}, {"interference stands alone"});
+  expect_slip({"interference", "suite.json"}, {}, {"--base is not for interference"});
+  expect_slip({"sar"}, {"--weights", path("a")}, {"--weights is for interference"});
+  const ProgramResult result = run_isomerge({"analyze", "interference", "suite.json"});
+  EXPECT_EQ(result.exit_code, 2);
+  expect_mentions(result.err, {"--weights"});
+}
+
 }  // namespace
 }  // namespace isomerge

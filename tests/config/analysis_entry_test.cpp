@@ -33,6 +33,13 @@ class Analyses : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+TEST_F(Analyses, InterferenceTakesNoOptionsOfUpdates) {
+  EXPECT_TRUE(looks_at_features(read(R"([{"analysis": "interference"}])").analyses.front()));
+  EXPECT_FALSE(looks_at_features(read(R"([{"analysis": "cosine"}])").analyses.front()));
+  expect_mentions(error(R"([{"analysis": "interference", "per": "layer"}])"),
+                  {"unknown key \"per\""});
+}
+
 TEST_F(Analyses, HoldWhatTheListSays) {
   const auto analyses = read(R"([
     {"analysis": "sar"},

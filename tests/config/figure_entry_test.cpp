@@ -72,6 +72,8 @@ TEST_F(Figures, AreNoneWithoutTheKey) { EXPECT_TRUE(read("[]").figures.empty());
 
 TEST_F(Figures, TakeOnlyTheKeysOfTheirKind) {
   expect_mentions(error(R"([{"figure": "per_task", "x": "alpha"}])"), {"unknown key \"x\""});
+  expect_mentions(error(R"([{"figure": "per_task", "values": "none.csv"}])"),
+                  {"\"y\"", "none.csv"});
   expect_mentions(error(R"([{"figure": "heat_map", "values": "v.csv", "methods": []}])"),
                   {"unknown key \"methods\""});
   expect_mentions(error(R"([{"figure": "bars", "y": "accuracy"}])"), {"\"y\"", "mean accuracy"});

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "config/experiment.h"
@@ -84,6 +85,47 @@ TEST_F(RunnerTest, AnalysesTheChosenCandidateOfEachMergedRowOnce) {
   const RunSummary second = run("r");
   EXPECT_EQ(second.computed, 0);
   EXPECT_EQ(second.reused, kRecords + 3);
+}
+
+// What the accuracies say of a merged model, its distance from the experts says too: the sum with
+// alpha 1, far too long, is chosen by nobody.
+TEST_F(RunnerTest, InterferenceIsThatOfTheChosenAlphaOnTheReportsSplit) {
+  std::string text = TemporaryFolder::read(file_);
+  text.replace(text.rfind('}'), 1, R"(, "analyses": [{"analysis": "interference"}]})");
+  folder_.write("two.json", text);
+  EXPECT_EQ(run("r").computed, kRecords + 3);
+  std::map<std::string, double> alphas;
+  for (const auto& entry : fs::directory_iterator(folder_ / "r/analyses")) {
+    const AnalysisRecord record =
+        parse_analysis_record(TemporaryFolder::read(entry.path()), entry.path());
+    EXPECT_EQ(record.run.split, "test");
+    EXPECT_EQ(record.run.hashes.count("data/digits"), 1u);
+    EXPECT_EQ(record.run.hashes.count("encoder"), 1u);
+    alphas[record.run.method] = record.run.alpha.value_or(0.0);
+    ASSERT_EQ(record.lines.size(), 2u);
+    EXPECT_EQ(record.lines[0][0], "fashion");
+    for (const auto& line : record.lines) {
+      EXPECT_GT(parse_number(line[1]).value(), 0.05);
+      EXPECT_LT(parse_number(line[1]).value(), 0.6) << "nearer than the base is";
+    }
+  }
+  ASSERT_EQ(alphas.size(), 3u);
+  EXPECT_NE(alphas.at("task_arithmetic"), 0.0);
+  EXPECT_NE(alphas.at("iso_c"), 0.0);
+  EXPECT_EQ(run("r").computed, 0);
+}
+
+TEST_F(RunnerTest, AnAnalysisThatFailsIsReportedAndTheRestGoesOn) {
+  std::string text = TemporaryFolder::read(file_);
+  text.replace(text.rfind('}'), 1,
+               R"(, "analyses": [{"analysis": "sar", "include": ["nothing*"]},
+                                {"analysis": "cosine"}]})");
+  folder_.write("two.json", text);
+  const RunSummary summary = run("r");
+  EXPECT_EQ(summary.computed, kRecords + 3) << "the cosines";
+  EXPECT_EQ(summary.failed, 3);
+  ASSERT_EQ(summary.failures.size(), 3u);
+  expect_mentions(summary.failures[0], {"analysis sar: average", "nothing*"});
 }
 
 TEST_F(RunnerTest, ASecondRunDoesNothing) {

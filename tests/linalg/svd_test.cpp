@@ -30,6 +30,32 @@ TEST(ThinSvd, ReconstructsTallWideAndSquareMatrices) {
   }
 }
 
+TEST(IsSvdOf, RefusesWhatIsNotOrthonormalDoesNotMapOntoEachOtherOrHasWrongValues) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{9, 6}, {6, 9}}) {
+    const at::Tensor a = random_tensor({m, n}, 3);
+    const Svd svd = thin_svd(a);
+    EXPECT_TRUE(is_svd_of(svd, a));
+    EXPECT_TRUE(is_svd_of(
+        svd.leading(4),
+        at::matmul(svd.u.narrow(1, 0, 4).mul(svd.s.narrow(0, 0, 4)), svd.vt.narrow(0, 0, 4))));
+    Svd stretched = svd, turned = svd, scaled = svd;
+    stretched.u = svd.u.clone();
+    stretched.u.select(1, 2).mul_(1.001);
+    EXPECT_FALSE(is_svd_of(stretched, a));
+    stretched = svd;
+    stretched.vt = svd.vt.clone();
+    stretched.vt.select(0, 5).mul_(1.001);
+    EXPECT_FALSE(is_svd_of(stretched, a));
+    turned.u = svd.u.flip(1);
+    EXPECT_FALSE(is_svd_of(turned, a));
+    scaled.s = svd.s.mul(1.001);
+    EXPECT_FALSE(is_svd_of(scaled, a));
+    EXPECT_TRUE(
+        is_svd_of(thin_svd(at::zeros({m, n}, at::kDouble)), at::zeros({m, n}, at::kDouble)));
+    EXPECT_TRUE(is_svd_of(thin_svd(a.to(at::kFloat)), a.to(at::kFloat)));
+  }
+}
+
 TEST(ThinSvd, LeadingKeepsTheLargestTriplets) {
   const Svd svd = thin_svd(with_spectrum(6, 5, {5, 4, 3, 2, 1})).leading(2);
   EXPECT_EQ(svd.u.size(1), 2);

@@ -263,10 +263,9 @@ class AnalysisFigures : public Figures {
     for (const Row& row : example_.experiment().rows) {
       if (!analyses_row(analysis_, row)) continue;
       const Candidate& chosen = row.candidates[row.method == "iso_c" ? 1 : 2];
-      example_.store().put(
-          AnalysisRecord{define_analysis(example_.experiment(), row, chosen,
-                                         analysis_text(analysis_), example_.plan()),
-                         columns, lines});
+      example_.store().put(AnalysisRecord{
+          define_analysis(example_.experiment(), row, chosen, analysis_, example_.plan()), columns,
+          lines});
     }
   }
   FigureEntry of_analysis(FigureKind kind) {
@@ -287,6 +286,23 @@ TEST_F(AnalysisFigures, TakeTheValuesOfTheChosenCandidates) {
   EXPECT_EQ(figure.panels[0].series[2].points[0].label, "Digits, Iso-C");
   EXPECT_DOUBLE_EQ(figure.panels[0].series[2].points[0].x, 0.5);
   EXPECT_EQ(figure.panels[0].x.title, "SAR");
+}
+
+TEST_F(AnalysisFigures, PerTaskShowsAColumnOfTheValuesInsteadOfAccuracies) {
+  put({"task", "distance"}, {{"fashion", "0.25"}, {"digits", "0.5"}});
+  FigureEntry from = of_analysis(FigureKind::kPerTask);
+  from.shows_values = true;
+  from.value = "distance";
+  const Figure figure = draw(from).value();
+  ASSERT_EQ(figure.panels.size(), 1u);
+  const Panel& panel = figure.panels[0];
+  EXPECT_EQ(panel.x.title, "Mean L1 distance");
+  ASSERT_EQ(panel.series.size(), 2u) << "rows without values are left out";
+  EXPECT_EQ(panel.series[1].title, "Iso-C");
+  ASSERT_EQ(panel.series[1].points.size(), 2u);
+  EXPECT_DOUBLE_EQ(panel.series[1].points[0].x, 0.5) << "Digits come first in the suite";
+  EXPECT_DOUBLE_EQ(panel.series[1].points[1].x, 0.25);
+  EXPECT_EQ(figure.caption, "Mean L1 distance of each task, test split.");
 }
 
 TEST_F(AnalysisFigures, AreLeftOutUntilSomethingIsRecorded) {
