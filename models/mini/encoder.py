@@ -26,6 +26,10 @@ class Shape:
     embedding: int = 64
 
 
+# "vit" ships; "wide" is what Figure 9 of the paper needs, a second and larger model (`make wide`).
+SHAPES = {"vit": Shape(), "wide": Shape(width=192, heads=6)}
+
+
 class QuickGELU(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * torch.sigmoid(1.702 * x)

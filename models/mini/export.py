@@ -1,4 +1,5 @@
 """Writes what all experts share, from build/base.pt: vit/encoder.pt, vit/base.safetensors, vit/heads.safetensors; the base's part of MANIFEST.json.
+`export.py wide` writes the same three to build/wide/, from build/base-wide.pt.
 
 vit/encoder.pt             TorchScript module; holds the base's weights too
 vit/base.safetensors       fp16
@@ -12,15 +13,15 @@ import sys
 from pathlib import Path
 
 import torch
-from encoder import Encoder, normalise
-from pretrain import DATA
+from encoder import SHAPES, Encoder, normalise
+from pretrain import DATA, base_path, which_encoder
 from safetensors.torch import save
 
 sys.path.insert(0, str(DATA / "mini"))
 from tasks import TASKS  # noqa: E402
 
 HERE = Path(__file__).parent
-VIT = HERE / "vit"
+FOLDERS = {"vit": HERE / "vit", "wide": HERE / "build" / "wide"}
 
 
 def write(path, data):
@@ -51,16 +52,18 @@ def script(encoder, path):
 
 
 def main():
-    base = torch.load(HERE / "build" / "base.pt")
+    name = which_encoder()
+    folder = FOLDERS[name]
+    base = torch.load(base_path(name))
     row = {concept: index for index, concept in enumerate(base["concepts"])}
     heads = {task.name: base["vectors"][[row[label] for label in task.concepts]].contiguous() for task in TASKS}
-    encoder = Encoder()
+    encoder = Encoder(SHAPES[name])
     encoder.load_state_dict(base["encoder"])
-    script(encoder, VIT / "encoder.pt")
-    write(VIT / "base.safetensors", save({name: value.half() for name, value in base["encoder"].items()}))
-    write(VIT / "heads.safetensors", save(heads))
-
-    write(HERE / "MANIFEST.json", (json.dumps({"base": base["record"]}, indent=1) + "\n").encode())
+    script(encoder, folder / "encoder.pt")
+    write(folder / "base.safetensors", save({key: value.half() for key, value in base["encoder"].items()}))
+    write(folder / "heads.safetensors", save(heads))
+    if name == "vit":
+        write(HERE / "MANIFEST.json", (json.dumps({"base": base["record"]}, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":
