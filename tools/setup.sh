@@ -25,6 +25,7 @@ nlohmann-json3-dev    -
 libcxxopts-dev        -
 libgtest-dev          -
 libxxhash-dev         -
+libopencv-imgcodecs-dev 4
 libopenblas0-pthread  -
 libbenchmark-dev      -
 gnuplot-nox           5.4

@@ -26,6 +26,9 @@ int run_inspect(const Arguments& arguments);
 const CommandInfo& convert_info();
 int run_convert(const Arguments& arguments);
 
+const CommandInfo& pack_info();
+int run_pack(const Arguments& arguments);
+
 const CommandInfo& analyze_info();
 int run_analyze(const Arguments& arguments);
 

@@ -46,7 +46,9 @@ Preprocess require_preprocess(ObjectReader& suite, const Reading& reading) {
   const JsonValue* value = suite.require("preprocess");
   if (value == nullptr) return {};
   ObjectReader reader(*value, "preprocess", reading.file, reading.problems);
-  Preprocess out{require_channels(reader, "mean"), require_channels(reader, "std")};
+  Preprocess out{reader.find_int("resize", 0, /*minimum=*/1),
+                 reader.find_int("crop", 0, /*minimum=*/1), require_channels(reader, "mean"),
+                 require_channels(reader, "std")};
   reader.finish();
   const JsonValue* std = reader.find("std");
   if (std != nullptr && std->items.size() == out.std.size() &&

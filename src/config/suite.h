@@ -20,8 +20,10 @@ struct Task {
   std::filesystem::path train;  // pack of training images, perhaps not there; empty: none named
 };
 
-// Applied per channel to pixels in [0, 1]: (x - mean) / std.
+// From an image to the encoder's input. Per channel, pixels in [0, 1]: (x - mean) / std.
 struct Preprocess {
+  int64_t resize = 0;  // the shorter side, bicubic; 0: as it is
+  int64_t crop = 0;    // the square in the middle; 0: everything
   std::array<double, 3> mean{};
   std::array<double, 3> std{};
 };

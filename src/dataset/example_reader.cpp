@@ -10,10 +10,15 @@
 
 namespace isomerge {
 
-ExampleReader::ExampleReader(const Pack& pack, const Normalisation& normalisation) : pack_(pack) {
+ExampleReader::ExampleReader(const ImageSet& set, const Preprocessing& preprocessing)
+    : set_(set), preprocessing_(preprocessing) {
+  if (preprocessing.resize < 0 || preprocessing.crop < 0) {
+    throw input_error(fmt::format("expected a size to resize or crop to of at least 0, got {}",
+                                  std::min(preprocessing.resize, preprocessing.crop)));
+  }
   for (size_t c = 0; c < table_.size(); ++c) {
-    const auto mean = static_cast<float>(normalisation.mean[c]);
-    const auto deviation = static_cast<float>(normalisation.std[c]);
+    const auto mean = static_cast<float>(preprocessing.mean[c]);
+    const auto deviation = static_cast<float>(preprocessing.std[c]);
     if (!(std::isfinite(mean) && std::isfinite(deviation) && deviation > 0.0f)) {
       throw input_error(
           fmt::format("normalisation of channel {}: expected a finite mean and a "
@@ -26,15 +31,18 @@ ExampleReader::ExampleReader(const Pack& pack, const Normalisation& normalisatio
   }
 }
 
-// Writes one colour [height, width] to `out`; returns its end.
-float* ExampleReader::read_plane(std::span<const uint8_t> pixels, const Example& example,
-                                 size_t channel, float* out) const {
-  const int64_t height = pack_.height(), width = pack_.width();
-  for (int64_t y = 0; y < height; ++y) {
-    const int64_t from = std::clamp<int64_t>(y - example.down, 0, height - 1);
-    const uint8_t* const row = pixels.data() + from * width;
-    for (int64_t x = 0; x < width; ++x) {
-      *out++ = table_[channel][row[std::clamp<int64_t>(x - example.right, 0, width - 1)]];
+// Three colours [height, width] to `out`; returns their end.
+float* ExampleReader::write(const Image& image, const Example& example, float* out) const {
+  const int64_t height = image.height, width = image.width;
+  for (size_t c = 0; c < table_.size(); ++c) {
+    const int64_t stored = image.channels == 1 ? 0 : static_cast<int64_t>(c);
+    const uint8_t* const plane = image.pixels.data() + stored * height * width;
+    for (int64_t y = 0; y < height; ++y) {
+      const uint8_t* const row =
+          plane + std::clamp<int64_t>(y - example.down, 0, height - 1) * width;
+      for (int64_t x = 0; x < width; ++x) {
+        *out++ = table_[c][row[std::clamp<int64_t>(x - example.right, 0, width - 1)]];
+      }
     }
   }
   return out;
@@ -42,17 +50,22 @@ float* ExampleReader::read_plane(std::span<const uint8_t> pixels, const Example&
 
 Batch ExampleReader::read(std::span<const Example> examples) const {
   Batch batch;
-  batch.images = at::empty(
-      {static_cast<int64_t>(examples.size()), 3, pack_.height(), pack_.width()}, at::kFloat);
-  float* out = batch.images.mutable_data_ptr<float>();
-  const auto plane = static_cast<size_t>(pack_.height() * pack_.width());
+  float* out = nullptr;
   for (const Example& example : examples) {
-    const auto image = pack_.image(example.index);
-    for (size_t c = 0; c < table_.size(); ++c) {
-      const size_t stored = pack_.channels() == 1 ? 0 : c;
-      out = read_plane(image.subspan(stored * plane, plane), example, c, out);
+    const Image image = prepare(set_.image(example.index), preprocessing_);
+    if (out == nullptr) {
+      batch.images = at::empty(
+          {static_cast<int64_t>(examples.size()), 3, image.height, image.width}, at::kFloat);
+      out = batch.images.mutable_data_ptr<float>();
+    } else if (image.height != batch.images.size(2) || image.width != batch.images.size(3)) {
+      throw input_error(fmt::format(
+          "{}: example {} has {} x {} pixels, another {} x {}; \"resize\" and \"crop\" of the "
+          "suite's preprocessing make them equal",
+          set_.path().string(), example.index, image.height, image.width, batch.images.size(2),
+          batch.images.size(3)));
     }
-    batch.labels.push_back(pack_.label(example.index));
+    out = write(image, example, out);
+    batch.labels.push_back(set_.label(example.index));
   }
   return batch;
 }

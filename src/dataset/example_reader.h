@@ -1,4 +1,4 @@
-// dataset/example_reader.h -- ExampleReader: chosen examples of a pack as normalised images.
+// dataset/example_reader.h -- ExampleReader: chosen examples of a set as normalised images.
 #pragma once
 
 #include <array>
@@ -8,20 +8,14 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "dataset/pack.h"
+#include "dataset/image_set.h"
+#include "dataset/preprocessing.h"
 
 namespace isomerge {
 
-// A pixel p in 0..255 of channel c becomes (p / 255 - mean[c]) / std[c], in fp32 arithmetic and in
-// this order (as torchvision's ToTensor and Normalize). One entry each for red, green, blue.
-struct Normalisation {
-  std::array<double, 3> mean = {0.0, 0.0, 0.0};
-  std::array<double, 3> std = {1.0, 1.0, 1.0};
-};
-
-// One example of a pack, its image moved by so many pixels; what moves in is the edge, repeated.
+// One example of a set, its image moved by so many pixels; what moves in is the edge, repeated.
 struct Example {
-  int64_t index = 0;  // within the pack
+  int64_t index = 0;  // within the set
   int64_t down = 0, right = 0;
 };
 
@@ -34,20 +28,21 @@ struct Batch {
 // Thread-safe.
 class ExampleReader {
  public:
-  // `pack` must outlive the reader.
-  // throws  Error(kInput): mean or std not finite, std <= 0.
-  ExampleReader(const Pack& pack, const Normalisation& normalisation);
+  // `set` must outlive the reader.
+  // throws  Error(kInput): mean or std not finite, std <= 0; resize or crop < 0.
+  ExampleReader(const ImageSet& set, const Preprocessing& preprocessing);
 
-  const Pack& pack() const { return pack_; }
-
-  // The examples in the order given; `first` stays 0. Cost: one table look-up per pixel.
+  // The examples in the order given; `first` stays 0. Cost: decoding and resizing, where there is
+  // any, and one table look-up per pixel.
+  // throws  Error(kInput): what ImageSet::image() throws; images that come out in other sizes than
+  //         the first.
   Batch read(std::span<const Example> examples) const;
 
  private:
-  float* read_plane(std::span<const uint8_t> pixels, const Example& example, size_t channel,
-                    float* out) const;
+  float* write(const Image& image, const Example& example, float* out) const;
 
-  const Pack& pack_;
+  const ImageSet& set_;
+  Preprocessing preprocessing_;
   // The normalised value of every byte, per colour: as exact as computing it, and several times
   // faster.
   std::array<std::array<float, 256>, 3> table_;

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "base/text.h"
 
 namespace isomerge {
 
@@ -30,21 +29,15 @@ void Pack::verify() const {
   *verified_ = true;
 }
 
-const Split& Pack::require_split(const std::string& name) const {
-  std::vector<std::string> known;
-  for (const Split& split : header_.splits) {
-    if (split.name == name) return split;
-    known.push_back(split.name);
-  }
-  throw input_error(fmt::format("{}: no split \"{}\"; known: {}", file_.path().string(), name,
-                                join(known, ", ")));
-}
-
-std::span<const uint8_t> Pack::image(int64_t index) const {
+Image Pack::image(int64_t index) const {
   const auto bytes = static_cast<uint64_t>(channels() * height() * width());
   const auto image = file_.bytes().subspan(
       header_.layout.images_offset + static_cast<uint64_t>(index) * bytes, bytes);
-  return {reinterpret_cast<const uint8_t*>(image.data()), image.size()};
+  return {channels(),
+          height(),
+          width(),
+          {reinterpret_cast<const uint8_t*>(image.data()), image.size()},
+          {}};
 }
 
 int64_t Pack::label(int64_t index) const {

@@ -9,17 +9,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
+#include "dataset/image_set.h"
 #include "dataset/pack_header.h"
 
 namespace isomerge {
 
-// Read-only and thread-safe once constructed. The file must not be changed while it is open.
-class Pack {
+class Pack : public ImageSet {
  public:
   // Maps the file and checks everything but the checksum: sizes, ranges, known keys, every label.
   // throws  Error(kInput) naming the file, what was expected and what was found.
@@ -30,27 +29,21 @@ class Pack {
   // calls cost nothing.
   // throws  Error(kInput) with both checksums.
   // cost    one pass over the file, several GB/s.
-  void verify() const;
+  void verify() const override;
 
-  const std::filesystem::path& path() const { return file_.path(); }
+  const std::filesystem::path& path() const override { return file_.path(); }
   const std::string& name() const { return header_.name; }
-  const std::vector<std::string>& classes() const { return header_.classes; }  // label -> name
-  int64_t class_count() const { return static_cast<int64_t>(header_.classes.size()); }
-  int64_t count() const { return header_.count; }
+  const std::vector<std::string>& classes() const override { return header_.classes; }
+  const std::vector<Split>& splits() const override { return header_.splits; }
+  int64_t count() const override { return header_.count; }
   int64_t channels() const { return header_.channels; }  // 1 or 3
   int64_t height() const { return header_.height; }
   int64_t width() const { return header_.width; }
   const std::string& checksum() const { return header_.checksum; }  // as the header has it
-  const std::vector<Split>& splits() const { return header_.splits; }
 
-  // Throws Error(kInput) that lists the known splits if `name` is not one of them.
-  const Split& require_split(const std::string& name) const;
-
-  // uint8 [channels, height, width], row-major, of example 0 <= index < count().
-  std::span<const uint8_t> image(int64_t index) const;
-
-  // Label of example 0 <= index < count(); below class_count().
-  int64_t label(int64_t index) const;
+  // A view of the mapped file.
+  Image image(int64_t index) const override;
+  int64_t label(int64_t index) const override;
 
  private:
   MappedFile file_;

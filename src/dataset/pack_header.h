@@ -7,18 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "dataset/image_set.h"
 #include "dataset/pack_layout.h"
 
 namespace isomerge {
-
-// The examples [begin, end) of a pack; never empty.
-struct Split {
-  std::string name;
-  int64_t begin = 0;
-  int64_t end = 0;
-
-  int64_t size() const { return end - begin; }
-};
 
 struct PackHeader {
   std::string name;

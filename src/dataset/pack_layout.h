@@ -19,6 +19,11 @@ struct PackLayout {
   uint64_t labels_bytes = 0;
 };
 
+// The magic, which a pack begins with; where its header begins; what header, images and labels are
+// padded to a multiple of.
+inline constexpr std::string_view kPackMagic = "ISOPACK1";
+inline constexpr uint64_t kPackHeaderOffset = 16, kPackAlignment = 64;
+
 // The JSON text between the first 16 bytes (magic, length) and the payload, padding included.
 // throws  Error(kInput): not a pack, or the header is cut off or not padded.
 std::string_view pack_header_text(const std::string& label, std::span<const std::byte> file);

@@ -5,12 +5,12 @@
 
 namespace isomerge {
 
-Evaluation evaluate(const Encoder& encoder, const ClassHead& head, const Pack& pack,
+Evaluation evaluate(const Encoder& encoder, const ClassHead& head, const ImageSet& set,
                     const std::string& split, const EvaluationOptions& options) {
-  head.require_classes_of(pack);
+  head.require_classes_of(set);
   // Not bool: workers write neighbours at the same time.
-  std::vector<uint8_t> right(static_cast<size_t>(pack.require_split(split).size()));
-  for_each_batch(pack, split, options, [&](const Batch& batch) {
+  std::vector<uint8_t> right(static_cast<size_t>(set.require_split(split).size()));
+  for_each_batch(set, split, options, [&](const Batch& batch) {
     const at::Tensor features = encoder.encode(batch.images);
     head.require_features_of(encoder.path(), features.size(1));
     const std::vector<int64_t> predictions = head.predict(features);

@@ -1,10 +1,10 @@
-// eval/evaluate.h -- encoder + head + split of a pack -> which examples are right.
+// eval/evaluate.h -- encoder + head + split of a set -> which examples are right.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "dataset/pack.h"
+#include "dataset/image_set.h"
 #include "eval/batches.h"
 #include "eval/head.h"
 #include "metric/accuracy.h"
@@ -13,14 +13,14 @@
 namespace isomerge {
 
 struct Evaluation {
-  std::vector<bool> correct;  // one entry per example of the split, in the pack's order
+  std::vector<bool> correct;  // one entry per example of the split, in the set's order
   Accuracy accuracy;          // the number of true ones, and of all
 };
 
 // Predicts every example of the split and compares with its label. The result is the same for any
-// number of threads; another batch size may round differently. throws  Error(kInput): head and pack
+// number of threads; another batch size may round differently. throws  Error(kInput): head and set
 // or head and encoder do not fit; what for_each_batch(), encode() and predict() throw.
-Evaluation evaluate(const Encoder& encoder, const ClassHead& head, const Pack& pack,
+Evaluation evaluate(const Encoder& encoder, const ClassHead& head, const ImageSet& set,
                     const std::string& split, const EvaluationOptions& options);
 
 }  // namespace isomerge

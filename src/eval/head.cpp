@@ -32,10 +32,10 @@ ClassHead::ClassHead(const at::Tensor& weight, std::string label) : label_(std::
   }
 }
 
-void ClassHead::require_classes_of(const Pack& pack) const {
-  if (class_count() == pack.class_count()) return;
+void ClassHead::require_classes_of(const ImageSet& set) const {
+  if (class_count() == set.class_count()) return;
   throw input_error(fmt::format("{}: expected {} rows, one for each class of {}, got {}", label_,
-                                pack.class_count(), pack.path().string(), class_count()));
+                                set.class_count(), set.path().string(), class_count()));
 }
 
 void ClassHead::require_features_of(const std::filesystem::path& encoder, int64_t features) const {

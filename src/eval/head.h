@@ -8,7 +8,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "dataset/pack.h"
+#include "dataset/image_set.h"
 
 namespace isomerge {
 
@@ -25,8 +25,8 @@ class ClassHead {
   int64_t class_count() const { return weight_.size(0); }
   int64_t feature_size() const { return weight_.size(1); }
 
-  // Throws Error(kInput) that names head and pack unless both have the same number of classes.
-  void require_classes_of(const Pack& pack) const;
+  // Throws Error(kInput) that names head and set unless both have the same number of classes.
+  void require_classes_of(const ImageSet& set) const;
 
   // The same for the features [B, `features`] that the encoder in this file gives.
   void require_features_of(const std::filesystem::path& encoder, int64_t features) const;

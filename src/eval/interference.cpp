@@ -10,10 +10,10 @@
 
 namespace isomerge {
 
-double mean_feature_distance(const Encoder& a, const Encoder& b, const Pack& pack,
+double mean_feature_distance(const Encoder& a, const Encoder& b, const ImageSet& set,
                              const std::string& split, const EvaluationOptions& options) {
-  std::vector<double> distances(static_cast<size_t>(pack.require_split(split).size()));
-  for_each_batch(pack, split, options, [&](const Batch& batch) {
+  std::vector<double> distances(static_cast<size_t>(set.require_split(split).size()));
+  for_each_batch(set, split, options, [&](const Batch& batch) {
     const at::Tensor of_a = a.encode(batch.images), of_b = b.encode(batch.images);
     if (of_a.size(1) != of_b.size(1)) {
       throw input_error(fmt::format("{} gives {} features, {} gives {}", a.path().string(),

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "dataset/pack.h"
+#include "dataset/image_set.h"
 #include "eval/batches.h"
 #include "model/encoder.h"
 
@@ -18,7 +18,7 @@ namespace isomerge {
 // cost    two encodings of each example; fp64 sums, the same for any number of threads.
 // throws  Error(kInput) if the encoders give other numbers of features, and what for_each_batch()
 //         and encode() throw.
-double mean_feature_distance(const Encoder& a, const Encoder& b, const Pack& pack,
+double mean_feature_distance(const Encoder& a, const Encoder& b, const ImageSet& set,
                              const std::string& split, const EvaluationOptions& options);
 
 }  // namespace isomerge

@@ -7,46 +7,42 @@
 
 namespace isomerge {
 
-Normalisation suite_normalisation(const Suite& suite) {
-  Normalisation out;
-  for (size_t c = 0; c < 3; ++c) {
-    out.mean[c] = static_cast<float>(suite.preprocess.mean[c]);
-    out.std[c] = static_cast<float>(suite.preprocess.std[c]);
-  }
-  return out;
+Preprocessing suite_preprocessing(const Suite& suite) {
+  const Preprocess& how = suite.preprocess;
+  return {how.resize, how.crop, how.mean, how.std};
 }
 
 SuiteEvaluator::SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks,
                                int threads, c10::Device device)
     : suite_(suite), encoder_(suite.encoder, device) {
   options_.threads = threads;
-  options_.normalisation = suite_normalisation(suite);
+  options_.preprocessing = suite_preprocessing(suite);
   const Checkpoint heads(suite.heads);
   for (const std::string& name : tasks) {
     const Task& task = require_task(suite, name);
-    auto pack = std::make_unique<Pack>(task.data);
+    auto set = open_image_set(task.data);
     const at::Tensor weight = heads.read(name);
     const auto [entry, is_new] = heads_.emplace(
         name,
         Head{ClassHead(weight, fmt::format("{}: {}", heads.label(), name)), tensor_hash(weight)});
-    entry->second.head.require_classes_of(*pack);
-    packs_.emplace(name, std::move(pack));
+    entry->second.head.require_classes_of(*set);
+    sets_.emplace(name, std::move(set));
   }
 }
 
 int64_t SuiteEvaluator::split_size(const std::string& task, const std::string& split) const {
-  return packs_.at(task)->require_split(split).size();
+  return sets_.at(task)->require_split(split).size();
 }
 
 Evaluation SuiteEvaluator::evaluate(const std::string& task, const std::string& split) const {
-  return isomerge::evaluate(encoder_, heads_.at(task).head, *packs_.at(task), split, options_);
+  return isomerge::evaluate(encoder_, heads_.at(task).head, *sets_.at(task), split, options_);
 }
 
 double SuiteEvaluator::interference(const std::string& task, const std::string& split) {
   if (!expert_) expert_.emplace(suite_.encoder, encoder_.device());
   const Checkpoint weights(require_task(suite_, task).expert);
   expert_->bind(weights.read_all(), weights.label());
-  return mean_feature_distance(encoder_, *expert_, *packs_.at(task), split, options_);
+  return mean_feature_distance(encoder_, *expert_, *sets_.at(task), split, options_);
 }
 
 }  // namespace isomerge

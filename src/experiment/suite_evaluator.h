@@ -18,12 +18,12 @@
 namespace isomerge {
 
 // A suite's preprocessing as its images are read.
-Normalisation suite_normalisation(const Suite& suite);
+Preprocessing suite_preprocessing(const Suite& suite);
 
 class SuiteEvaluator {
  public:
   // Opens and checks everything that `tasks` need: encoder, heads, packs, that each head fits its
-  // pack. Throws Error(kInput) naming the file.
+  // images. Throws Error(kInput) naming the file.
   SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks, int threads,
                  c10::Device device = c10::Device(c10::kCPU));
 
@@ -32,7 +32,7 @@ class SuiteEvaluator {
   // Hash of one task's head: its shape and values.
   std::string head_hash(const std::string& task) const { return heads_.at(task).hash; }
 
-  // The examples of a split. Throws Error(kInput) if the task's pack has no such split.
+  // The examples of a split. Throws Error(kInput) if the task's images have no such split.
   int64_t split_size(const std::string& task, const std::string& split) const;
 
   // From now on evaluates these weights. `label` names them in messages.
@@ -56,7 +56,7 @@ class SuiteEvaluator {
   Encoder encoder_;
   std::optional<Encoder> expert_;
   std::map<std::string, Head> heads_;
-  std::map<std::string, std::unique_ptr<Pack>> packs_;
+  std::map<std::string, std::unique_ptr<ImageSet>> sets_;
 };
 
 }  // namespace isomerge

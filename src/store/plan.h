@@ -47,6 +47,15 @@ std::map<std::string, std::string> merge_hashes(const Plan& plan,
 std::map<std::string, std::string> feature_hashes(const Plan& plan,
                                                   const std::vector<std::string>& tasks);
 
+// Mean and std; resizing and cropping, where there is any, are part of how the score is come by.
+template <class PreprocessT>
+void add_preprocessing(const PreprocessT& how, RunDefinition* run) {
+  run->mean = how.mean;
+  run->std = how.std;
+  if (how.resize > 0) run->evaluation += ", resized to " + std::to_string(how.resize);
+  if (how.crop > 0) run->evaluation += ", cropped to " + std::to_string(how.crop);
+}
+
 // The run behind one cell: the ONE place where experiment files become keys, called by the runner
 // and by the report. A template since this room does not know config: the arguments are Experiment,
 // Row and Candidate of config/experiment.h. What a trivial row does not depend on is left out of
@@ -60,8 +69,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
   run.revision = row.revision;
   run.task = task;
   run.split = split;
-  run.mean = experiment.suite.preprocess.mean;
-  run.std = experiment.suite.preprocess.std;
+  add_preprocessing(experiment.suite.preprocess, &run);
   if (row.method == "fine_tuned") {
     run.tasks = {task};
   } else if (row.method != "zero_shot") {
@@ -94,8 +102,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   if (!looks_at_features(entry)) return run;
   run.alpha = candidate.alpha;
   run.split = experiment.report_split;
-  run.mean = experiment.suite.preprocess.mean;
-  run.std = experiment.suite.preprocess.std;
+  add_preprocessing(experiment.suite.preprocess, &run);
   run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }

@@ -51,7 +51,7 @@ class Run {
                recipe_.shift),
         optimizer_(inputs_.encoder.trainable_parameters(), recipe_.optimizer),
         identity_(inputs_.identity) {
-    evaluation_.normalisation = task.normalisation;
+    evaluation_.preprocessing = task.preprocessing;
     evaluation_.threads = settings.threads;
     identity_["recipe"] = recipe_text(recipe_);
   }

@@ -22,7 +22,7 @@ struct FinetuneTask {
   std::filesystem::path heads;       // any checkpoint
   std::filesystem::path training;    // a pack with the split "train"
   std::filesystem::path validation;  // a pack with the split "val"
-  Normalisation normalisation;
+  Preprocessing preprocessing;
 };
 
 struct TrainingInputs {

@@ -43,9 +43,10 @@ TEST_F(PackTest, ReadsEverythingThatWasWritten) {
   EXPECT_EQ(pack.height(), 2);
   EXPECT_EQ(pack.width(), 3);
   EXPECT_EQ(pack.path(), folder_ / "shapes.pack");
-  ASSERT_EQ(pack.image(9).size(), 6u);
+  ASSERT_EQ(pack.image(9).pixels.size(), 6u);
   for (size_t i = 0; i < 60; ++i) {
-    EXPECT_EQ(pack.image(static_cast<int64_t>(i / 6))[i % 6], static_cast<uint8_t>(7 * i + 1));
+    EXPECT_EQ(pack.image(static_cast<int64_t>(i / 6)).pixels[i % 6],
+              static_cast<uint8_t>(7 * i + 1));
   }
   for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(pack.label(i), i % 3);
 }
@@ -56,8 +57,8 @@ TEST_F(PackTest, ReadsColourImagesOfExactly64BytesWithoutPadding) {
   file.splits = {{"test", {0, 4}}};
   const Pack pack = open(file);
   EXPECT_EQ(pack.channels(), 3);
-  EXPECT_EQ(pack.image(3).size(), 48u);
-  EXPECT_EQ(pack.image(3)[47], static_cast<uint8_t>(7 * 191 + 1));
+  EXPECT_EQ(pack.image(3).pixels.size(), 48u);
+  EXPECT_EQ(pack.image(3).pixels[47], static_cast<uint8_t>(7 * 191 + 1));
   EXPECT_EQ(pack.label(3), 0);
   EXPECT_NO_THROW(pack.verify());
 }
@@ -91,7 +92,7 @@ TEST_F(PackTest, UnknownSplitListsTheKnownOnes) {
 TEST_F(PackTest, MovedPackStillReads) {
   Pack first = open(PackFile());
   const Pack second = std::move(first);
-  EXPECT_EQ(second.image(0)[0], 1);
+  EXPECT_EQ(second.image(0).pixels[0], 1);
   EXPECT_NO_THROW(second.verify());
 }
 
@@ -124,7 +125,7 @@ TEST_F(PackTest, AnyBitFlipInTheHeaderIsRefusedOrHarmless) {
       const Pack pack = open(bad);
       for (int64_t i = 0; i < pack.count(); ++i) {
         ASSERT_LT(pack.label(i), pack.class_count());
-        ASSERT_EQ(pack.image(i).size(), 6u);
+        ASSERT_EQ(pack.image(i).pixels.size(), 6u);
       }
       ++accepted;  // a letter of a name
     } catch (const Error& error) {

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "base/interrupt.h"
+#include "dataset/pack.h"
 #include "support/expect_error.h"
 #include "support/pack_file.h"
 #include "support/script_module.h"
@@ -93,7 +94,7 @@ TEST_F(EvaluateTest, ThreadsAndBatchesDoNotChangeTheResult) {
 TEST_F(EvaluateTest, AppliesTheNormalisationOfTheOptions) {
   std::fill(pack_.images.begin(), pack_.images.end(), uint8_t{51});
   EvaluationOptions options;
-  options.normalisation.mean = {51.0f / 255.0f, 0.0, 0.0};
+  options.preprocessing.mean = {51.0f / 255.0f, 0.0, 0.0};
   expect_mentions(error_message([&] {
                     evaluate(Encoder(folder_ / "encoder.pt"), ClassHead(at::eye(3), "head"), open(),
                              "test", options);
@@ -155,8 +156,8 @@ TEST_F(EvaluateTest, RefusesADamagedPackBeforeItPredicts) {
 
 TEST_F(EvaluateTest, RefusesUnknownSplitsAndNoThreads) {
   expect_mentions(error_message([&] { run(1, 64, "train"); }), {"no split \"train\"", "val, test"});
-  expect_mentions(error_message([&] { run(0, 64); }), {"expected at least 1 thread, got 0"});
-  expect_mentions(error_message([&] { run(1, 0); }), {"batch size"});
+  expect_mentions(error_message([&] { run(0, 64); }), {"at least 1 thread", "got 0 and 64"});
+  expect_mentions(error_message([&] { run(1, 0); }), {"example per batch", "got 1 and 0"});
 }
 
 TEST_F(EvaluateTest, WorkersUseOneCoreEachAndReportProgress) {

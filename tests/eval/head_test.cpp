@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "dataset/pack.h"
 #include "support/expect_error.h"
 #include "support/pack_file.h"
 #include "support/temporary_folder.h"

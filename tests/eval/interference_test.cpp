@@ -5,6 +5,7 @@
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
 
+#include "dataset/pack.h"
 #include "support/expect_error.h"
 #include "support/pack_file.h"
 #include "support/script_module.h"
@@ -38,7 +39,7 @@ class Interference : public testing::Test {
   double distance(const Encoder& a, const Encoder& b, const std::string& split, int threads = 1,
                   int64_t batch_size = 32) {
     EvaluationOptions options;
-    options.normalisation.mean = {0.5, 0.5, 0.5};
+    options.preprocessing.mean = {0.5, 0.5, 0.5};
     options.threads = threads;
     options.batch_size = batch_size;
     return mean_feature_distance(a, b, Pack(folder_.write("shapes.pack", pack_.bytes())), split,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "config/suite.h"
+#include "dataset/pack.h"
 #include "experiment/suite_evaluator.h"
 #include "metric/accuracy.h"
 

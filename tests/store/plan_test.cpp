@@ -18,7 +18,7 @@ Plan example_plan() {
 
 Experiment example_experiment() {
   Experiment experiment;
-  experiment.suite.preprocess = {{0.1, 0.2, 0.3}, {0.4, 0.5, 0.6}};
+  experiment.suite.preprocess = {0, 0, {0.1, 0.2, 0.3}, {0.4, 0.5, 0.6}};
   experiment.precision = Precision::kFp64;
   experiment.exclude = {"a*"};
   experiment.average = {"b*"};

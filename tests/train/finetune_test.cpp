@@ -32,7 +32,7 @@ class FinetuneTest : public testing::Test {
              files_ / "heads.safetensors",
              files_ / "train.pack",
              files_ / "data.pack",
-             {{0.5, 0.5, 0.5}, {0.3, 0.3, 0.3}}};
+             {0, 0, {0.5, 0.5, 0.5}, {0.3, 0.3, 0.3}}};
     recipe_.steps = 60;
     recipe_.batch = 40;  // three chunks, the last one short
     recipe_.learning_rate = 0.05;
@@ -176,7 +176,7 @@ TEST_F(FinetuneTest, EveryInputIsPartOfTheRun) {
     files_.write("train.pack", pack.bytes());
   });
   expect_mentions(other_data, {"another run than this one: training: expected "});
-  task_.normalisation.mean[1] = 0.25;
+  task_.preprocessing.mean[1] = 0.25;
   expect_mentions(refusal(), {"normalisation: expected mean 0.5 0.25 0.5, std 0.3 0.3 0.3, got"});
 }
 
@@ -203,7 +203,7 @@ TEST_F(FinetuneTest, TheAccuracyIsThatOfTheFile) {
   Encoder encoder(task_.encoder);
   encoder.bind(Checkpoint(settings_.out).read_all(), "expert");
   EvaluationOptions options;
-  options.normalisation = task_.normalisation;
+  options.preprocessing = task_.preprocessing;
   const ClassHead head(Checkpoint(task_.heads).read("shapes"), "head");
   EXPECT_EQ(evaluate(encoder, head, Pack(task_.validation), "val", options).accuracy,
             summary_.after);

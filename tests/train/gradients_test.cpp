@@ -8,6 +8,7 @@
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "dataset/pack.h"
 #include "support/expect_error.h"
 #include "support/pack_file.h"
 #include "support/random_tensors.h"
@@ -25,7 +26,7 @@ class LossGradientsTest : public testing::Test {
     PackFile file;
     file.count = kCount, file.splits = {{"train", {0, kCount}}};
     pack_.emplace(folder_.write("shapes.pack", file.bytes()));
-    reader_.emplace(*pack_, Normalisation{{0.5, 0.4, 0.3}, {0.2, 0.3, 0.4}});
+    reader_.emplace(*pack_, Preprocessing{0, 0, {0.5, 0.4, 0.3}, {0.2, 0.3, 0.4}});
     for (int64_t i = 0; i < kCount; ++i) examples_.push_back({i});
   }
 
