@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -50,8 +51,14 @@ def write_tensors(path, tensors):
         save_file({name: tensor.detach().clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}, temporary)
 
 
+def _in_order(code):
+    """A module's constants come in the order of a set of texts, which is another one in every process; here by name."""
+    lines = code.split(b"\n")
+    return b"\n".join(line for final, group in groupby(lines, lambda line: b" : Final[" in line) for line in (sorted(group) if final else group))
+
+
 def write_script(path, scripted):
-    """A TorchScript module without its debug records, which name the folders of this machine."""
+    """A TorchScript module without its debug records, which name the folders of this machine; the same bytes for the same module."""
     with replacing(path) as temporary:
         full = Path(f"{temporary}.full")
         try:
@@ -61,7 +68,7 @@ def write_script(path, scripted):
                 reader, writer = torch._C.PyTorchFileReader(source), torch._C.PyTorchFileWriter(target)
                 for name in reader.get_all_records():
                     if not name.endswith(".debug_pkl") and name not in ("version", "byteorder", ".data/serialization_id"):
-                        record = reader.get_record(name)
+                        record = _in_order(reader.get_record(name)) if name.endswith(".py") else reader.get_record(name)
                         writer.write_record(name, record, len(record))
                 writer.write_end_of_file()
         finally:
