@@ -19,7 +19,7 @@ from files import Refused, read_tensors, run, write_script, write_tensors
 from torch import nn
 
 TOLERANCE = 1e-4  # largest relative difference to the library's features that is rounding
-STRAY = {"input_resolution", "context_length", "vocab_size"}  # numbers beside the weights in OpenAI's files
+STRAY = {"input_resolution", "context_length", "vocab_size", "attn_mask"}  # beside the weights in TorchScript archives such as OpenAI's
 
 
 class OpenClip:
