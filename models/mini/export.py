@@ -6,9 +6,7 @@ vit/base.safetensors       fp16
 vit/heads.safetensors      fp32, one tensor [classes, e] for each of the twenty tasks
 """
 
-import io
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -18,17 +16,12 @@ from pretrain import DATA, base_path, which_encoder
 from safetensors.torch import save
 
 sys.path.insert(0, str(DATA / "mini"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from files import write, write_script  # noqa: E402
 from tasks import TASKS  # noqa: E402
 
 HERE = Path(__file__).parent
 FOLDERS = {"vit": HERE / "vit", "wide": HERE / "build" / "wide"}
-
-
-def write(path, data):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
 
 
 def script(encoder, path):
@@ -39,16 +32,7 @@ def script(encoder, path):
     with torch.no_grad():
         if not torch.allclose(scripted(images), encoder(images), atol=1e-6):
             raise RuntimeError("the scripted encoder differs from the Python one")
-    full, bare = io.BytesIO(), io.BytesIO()
-    torch.jit.save(scripted, full)
-    # Copied record by record without the debug records, which name the folders of this machine.
-    reader, writer = torch._C.PyTorchFileReader(io.BytesIO(full.getvalue())), torch._C.PyTorchFileWriter(bare)
-    for name in reader.get_all_records():
-        if not name.endswith(".debug_pkl") and name not in ("version", "byteorder", ".data/serialization_id"):
-            record = reader.get_record(name)
-            writer.write_record(name, record, len(record))
-    writer.write_end_of_file()
-    write(path, bare.getvalue())
+    write_script(path, scripted)
 
 
 def main():
