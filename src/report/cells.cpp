@@ -18,6 +18,24 @@ std::string interval_text(const Interval& interval) {
   return fmt::format("[{}, {}]", percent(interval.low), percent(interval.high));
 }
 
+bool has_published(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(),
+                     [](const TableRow& row) { return row.published.has_value(); });
+}
+
+std::string published_text(const TableRow& row) {
+  if (!row.published) return "";
+  std::string text = fmt::format("{:.1f}", 100.0 * row.published->accuracy);
+  if (row.published->normalised)
+    text += fmt::format(" ({:.1f})", 100.0 * *row.published->normalised);
+  return text;
+}
+
+std::string above_published_text(const TableRow& row) {
+  if (!row.published || !row.accuracy) return "";
+  return fmt::format("{:+.1f}", 100.0 * (*row.accuracy - row.published->accuracy));
+}
+
 std::string alpha_text(const TableRow& row) {
   if (!row.alpha) return "";
   return number_text(*row.alpha) + (row.alpha_at_edge ? " (edge)" : "");

@@ -13,6 +13,13 @@ std::string percent(double value);                        // 0.90573 -> "90.57"
 std::string percent(const std::optional<double>& value);  // "" for nothing
 std::string interval_text(const Interval& interval);      // "[89.92, 91.20]", percent
 
+bool has_published(const Table& table);
+
+// "84.3 (90.6)", percent, as mean_text() of the rows; "+0.2": how far the row is above it. "" where
+// nothing is published, or nothing measured.
+std::string published_text(const TableRow& row);
+std::string above_published_text(const TableRow& row);
+
 // "1.2", with " (edge)" where the grid ends; "" where there is none.
 std::string alpha_text(const TableRow& row);
 

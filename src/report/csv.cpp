@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "report/cells.h"
 
 namespace isomerge {
 namespace {
@@ -43,18 +44,34 @@ std::string csv_line(const std::vector<std::string>& fields) {
 }
 
 std::string csv_text(const Table& table) {
-  std::string text = csv_line({"method", "title", "tasks", "configuration", "alpha",
-                               "alpha_at_edge", "accuracy", "low", "high", "normalised", "nai",
-                               "to_best", "to_best_low", "to_best_high", "note"});
+  std::vector<std::string> heading = {"method",      "title",         "tasks",    "configuration",
+                                      "alpha",       "alpha_at_edge", "accuracy", "low",
+                                      "high",        "normalised",    "nai",      "to_best",
+                                      "to_best_low", "to_best_high",  "note"};
+  const bool published = has_published(table);
+  if (published) heading.insert(heading.end(), {"published", "published_normalised"});
+  std::string text = csv_line(heading);
   for (const TableRow& row : table.rows) {
-    text += csv_line(
-        {row.method, row.title, task_set_text(row), row.chosen, optional_text(row.alpha),
-         row.alpha_at_edge ? "true" : "false", optional_text(row.accuracy),
-         row.interval ? number_text(row.interval->low) : "",
-         row.interval ? number_text(row.interval->high) : "", optional_text(row.normalised),
-         optional_text(row.nai), row.to_best ? number_text(row.to_best->value) : "",
-         row.to_best ? number_text(row.to_best->interval.low) : "",
-         row.to_best ? number_text(row.to_best->interval.high) : "", row.note});
+    std::vector<std::string> fields = {row.method,
+                                       row.title,
+                                       task_set_text(row),
+                                       row.chosen,
+                                       optional_text(row.alpha),
+                                       row.alpha_at_edge ? "true" : "false",
+                                       optional_text(row.accuracy),
+                                       row.interval ? number_text(row.interval->low) : "",
+                                       row.interval ? number_text(row.interval->high) : "",
+                                       optional_text(row.normalised),
+                                       optional_text(row.nai),
+                                       row.to_best ? number_text(row.to_best->value) : "",
+                                       row.to_best ? number_text(row.to_best->interval.low) : "",
+                                       row.to_best ? number_text(row.to_best->interval.high) : "",
+                                       row.note};
+    if (published) {
+      fields.push_back(row.published ? number_text(row.published->accuracy) : "");
+      fields.push_back(row.published ? optional_text(row.published->normalised) : "");
+    }
+    text += csv_line(fields);
   }
   return text;
 }

@@ -79,12 +79,17 @@ Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) 
   Lines lines(1);
   lines[0] = {"Method", "Accuracy (normalised)", "95 % interval", "alpha"};
   if (selected) lines[0].push_back("Chosen");
+  const bool published = has_published(table);
+  if (published) lines[0].insert(lines[0].end(), {"Published", "Difference"});
   if (!task_sets.empty()) lines[0].insert(lines[0].begin() + 1, "Tasks");
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const TableRow& row = table.rows[i];
     lines.push_back({escaped(row.title), mean_text(row),
                      row.interval ? interval_text(*row.interval) : "", alpha_text(row)});
     if (selected) lines.back().push_back(row.selected);
+    if (published) {
+      lines.back().insert(lines.back().end(), {published_text(row), above_published_text(row)});
+    }
     if (!task_sets.empty()) lines.back().insert(lines.back().begin() + 1, task_sets[i]);
   }
   return lines;

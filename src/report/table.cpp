@@ -10,6 +10,7 @@
 #include "config/mask_rows.h"
 #include "config/method_info.h"
 #include "report/labels.h"
+#include "report/published.h"
 #include "report/ranking.h"
 
 namespace isomerge {
@@ -184,6 +185,7 @@ Table build_table(ExperimentRecords& records) {
     table.rows.push_back(make_row(experiment.rows[i], titles[i], records, table));
   }
   rank_rows(table, records);
+  if (experiment.published) add_published(*experiment.published, &table);
   return table;
 }
 

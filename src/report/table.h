@@ -28,6 +28,12 @@ struct TaskCell {
 // Among the rows of the same task set that hold one merged model.
 enum class Standing { kNone, kBest, kSecond };
 
+// Means that a paper gives, 0..1.
+struct PublishedMean {
+  double accuracy = 0.0;
+  std::optional<double> normalised = {};
+};
+
 struct TableRow {
   std::string method;  // "iso_cts"
   std::string title;   // "Iso-CTS", with the options that tell it from its neighbours
@@ -41,7 +47,8 @@ struct TableRow {
   std::optional<Interval> interval;            // 95 %, of `accuracy`
   std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
   Standing standing = Standing::kNone;
-  std::optional<Difference> to_best;  // of `accuracy`, to the best row; not of the best itself
+  std::optional<PublishedMean> published;  // where the experiment names a file of them
+  std::optional<Difference> to_best;       // of `accuracy`, to the best row; not of the best itself
   // The row of the experiment with its lambdas, and which of its candidates is `chosen`.
   std::optional<Row> source;
   std::optional<size_t> candidate;

@@ -58,6 +58,10 @@ Json row_json(const TableRow& row) {
                {"to_best", difference_json(row.to_best)},
                {"note", row.note},
                {"tasks", Json::array()}};
+  if (row.published) {
+    json["published"] = {{"accuracy", row.published->accuracy},
+                         {"normalised", number_or_null(row.published->normalised)}};
+  }
   for (const TaskCell& cell : row.cells) json["tasks"].push_back(cell_json(cell));
   return json;
 }
