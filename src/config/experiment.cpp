@@ -75,6 +75,14 @@ void check_settings(const std::vector<std::string>& names, const Variables& vari
   }
 }
 
+std::vector<std::string> used_tasks(const std::vector<Row>& rows) {
+  std::vector<std::string> names;
+  for (const Row& row : rows) {
+    names.insert(names.end(), row.task_set.begin(), row.task_set.end());
+  }
+  return names;
+}
+
 Suite read_suite_of(ObjectReader& reader, Variables& variables, Files files, Problems& problems) {
   const std::string text = reader.require_string("suite");
   const JsonValue* value = reader.find("suite");
@@ -110,6 +118,9 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   if (const JsonValue* methods = reader.require("methods")) {
     out.rows = read_rows(*methods, task_sets, out.suite, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
+  }
+  if (files == Files::kMustExist) {
+    require_task_files(out.suite, used_tasks(out.rows), problems);
   }
   out.analyses = read_analyses(reader.find("analyses"), out.rows, path, problems);
   out.figures = read_figures(reader.find("figures"), out, problems);

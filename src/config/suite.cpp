@@ -86,6 +86,7 @@ FinetuneDefaults find_finetune(ObjectReader& suite, const Reading& reading) {
 Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const Reading& reading) {
   ObjectReader reader(value, "a task", reading.file, reading.problems);
   Task task;
+  task.line = value.line;
   task.name = reader.require_string("name");
   task.title = reader.find_string("title", task.name);
   task.expert = require_file(reader, "expert", reading);
@@ -116,6 +117,7 @@ Suite read_suite(const std::filesystem::path& path, const Settings& set, Files f
   Problems problems;
   Variables variables(set);
   Suite suite = read_suite(path, variables, files, problems);
+  if (files == Files::kMustExist) require_task_files(suite, task_names(suite), problems);
   problems.throw_if_any();
   return suite;
 }
@@ -138,10 +140,21 @@ Suite read_suite(const std::filesystem::path& path, Variables& variables, Files 
   reader.finish();
   if (tasks == nullptr) return suite;
   if (tasks->items.empty()) reader.problem(tasks->line, "\"tasks\": expected a list of tasks");
+  const Reading of_tasks{path, Files::kMayBeMissing, problems};
   for (const JsonValue& task : tasks->items) {
-    suite.tasks.push_back(read_task(task, suite.tasks, reading));
+    suite.tasks.push_back(read_task(task, suite.tasks, of_tasks));
   }
   return suite;
+}
+
+void require_task_files(const Suite& suite, const std::vector<std::string>& tasks,
+                        Problems& problems) {
+  for (const Task& task : suite.tasks) {
+    if (std::find(tasks.begin(), tasks.end(), task.name) == tasks.end()) continue;
+    for (const std::filesystem::path& file : {task.expert, task.data}) {
+      if (!file.empty()) require_existing(file, suite.path, task.line, problems);
+    }
+  }
 }
 
 const Task& require_task(const Suite& suite, const std::string& name) {

@@ -18,6 +18,7 @@ struct Task {
   std::filesystem::path expert;
   std::filesystem::path data;
   std::filesystem::path train;  // pack of training images, perhaps not there; empty: none named
+  int line = 0;                 // of the suite file
 };
 
 // From an image to the encoder's input. Per channel, pixels in [0, 1]: (x - mean) / std.
@@ -51,9 +52,12 @@ struct Suite {
 Suite read_suite(const std::filesystem::path& path, const Settings& set = {},
                  Files files = Files::kMustExist);
 
-// The same, for a reader that has problems of its own to report with these.
+// The same, for a reader that has problems of its own to report with these and that knows which
+// tasks are used: files of tasks may be missing. It calls require_task_files().
 Suite read_suite(const std::filesystem::path& path, Variables& variables, Files files,
                  Problems& problems);
+void require_task_files(const Suite& suite, const std::vector<std::string>& tasks,
+                        Problems& problems);
 
 // Throws Error(kInput) with the nearest and all known names.
 const Task& require_task(const Suite& suite, const std::string& name);

@@ -56,8 +56,14 @@ std::filesystem::path resolve_path(const std::string& text, const std::filesyste
   if (text.empty()) return {};  // reported by whoever read the text
   const std::filesystem::path path =
       (std::filesystem::absolute(file).parent_path() / text).lexically_normal();
+  if (files == Files::kMustExist) require_existing(path, file, line, problems);
+  return path;
+}
+
+void require_existing(const std::filesystem::path& path, const std::filesystem::path& file,
+                      int line, Problems& problems) {
   std::error_code ignored;  // what may not be looked at counts as missing
-  if (files == Files::kMayBeMissing || std::filesystem::exists(path, ignored)) return path;
+  if (std::filesystem::exists(path, ignored)) return;
   std::vector<std::string> neighbours;
   for (const auto& entry : std::filesystem::directory_iterator(path.parent_path(), ignored)) {
     neighbours.push_back(entry.path().filename().string());
@@ -66,7 +72,6 @@ std::filesystem::path resolve_path(const std::string& text, const std::filesyste
   problems.add(file, line,
                fmt::format("no such file: {}{}", path.string(),
                            nearest_hint(path.filename().string(), neighbours)));
-  return path;
 }
 
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {

@@ -42,6 +42,10 @@ enum class Files { kMustExist, kMayBeMissing };
 std::filesystem::path resolve_path(const std::string& text, const std::filesystem::path& file,
                                    int line, Files files, Problems& problems);
 
+// The same of a path that is absolute already, named on this line of `file`.
+void require_existing(const std::filesystem::path& path, const std::filesystem::path& file,
+                      int line, Problems& problems);
+
 // Whether two paths, existing or not, lead to the same place, links followed. Empty ones never do.
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
