@@ -31,6 +31,7 @@ ROOT, INTEROP = Path(__file__).parents[2], Path(__file__).parent
 MODELS = ROOT / "models"
 sys.path.insert(0, str(ROOT / "data"))
 sys.path.insert(0, str(MODELS))
+from files import replacing  # noqa: E402
 from pack import write_pack  # noqa: E402
 
 isomerge, folder = Path(sys.argv[1]).resolve(), Path(sys.argv[2])
@@ -442,6 +443,10 @@ def check_refusals(name):
         result = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384)))
         assert result.returncode == 3 and f"{out}: cannot be written" in result.stderr, result
         assert out.read_text() == "before" and len(list(here.glob(".*"))) == 0, list(here.iterdir())
+    with contextlib.suppress(ZeroDivisionError), replacing(out) as temporary:  # half a file was written when something fails
+        temporary.write_text("half")
+        raise ZeroDivisionError
+    assert out.read_text() == "before" and len(list(here.glob(".*"))) == 0, list(here.iterdir())
     print("export_clip: 6 requests refused, 2 full disks left no trace")
 
 
