@@ -36,6 +36,8 @@ def replacing(path):
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # some libraries write for the owner alone
         os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{path}: cannot be written: {error}") from None
     finally:
         temporary.unlink(missing_ok=True)
 
