@@ -82,6 +82,7 @@ class Runner {
       run_candidate(fine_tuned, 0, split);
     }
     progress.add(1, "fine_tuned");
+    warn_of_useless_experts(fine_tuned);
     for (const Row& row : experiment_.rows) {
       const std::optional<Row> complete = complete_row(row, &progress);
       if (complete) run_row(*complete, &progress);
@@ -91,6 +92,21 @@ class Runner {
   }
 
  private:
+  // Candidates are compared by accuracies over the experts' own: nothing can be chosen where one of
+  // those is 0. Mostly a head of another dataset.
+  void warn_of_useless_experts(const Row& fine_tuned) {
+    const std::string& split = experiment_.select.split;
+    const RowSearch search(experiment_, fine_tuned, plan_, records_);
+    for (const std::string& task : fine_tuned.task_set) {
+      const FoundRecord& record = records_.find(search.run(0, task, split));
+      if (!record || record->status != RunStatus::kDone || record->correct > 0) continue;
+      log_warning(
+          fmt::format("fine_tuned gets none of the {} images of {}, split {}, right: no "
+                      "candidate that merges it can be chosen. Is it the right head?",
+                      record->total, task, split));
+    }
+  }
+
   // The row with its lambdas, after the trials that choose them. Nothing if all trials of a task
   // failed: there is nothing to run then.
   std::optional<Row> complete_row(const Row& row, Progress* progress) {

@@ -56,7 +56,10 @@ void add_published(const std::string& where, Table* table) {
   }
   std::vector<std::string> others;
   for (const Entry& entry : entries) {
-    if (entry.is_used) continue;
+    const bool is_of_a_set = std::any_of(
+        table->rows.begin(), table->rows.end(),
+        [&](const TableRow& row) { return entry.tasks == static_cast<double>(row.cells.size()); });
+    if (entry.is_used || !is_of_a_set) continue;
     others.push_back(fmt::format("{} {:.1f} ({:.0f} tasks)", entry.method,
                                  100.0 * entry.mean.accuracy, entry.tasks));
   }

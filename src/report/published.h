@@ -8,7 +8,7 @@
 namespace isomerge {
 
 // Sets `published` of the rows whose method and number of tasks the file knows, and lists in a
-// footnote what it has beside them.
+// footnote what other methods it has on as many tasks.
 //
 // where   "FILE.csv#TABLE": lines with the columns table, method, tasks, accuracy, normalised (may
 //         be empty), note; numbers in percent. Only lines of TABLE count; without #TABLE all.

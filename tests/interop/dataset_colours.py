@@ -2,4 +2,5 @@
 
 
 def colour(split, i):
-    return ((i * 5) % 256, 200 if split == "train" else 20, 77)
+    """Another one for every i below 50; those of one i % 10, which is the class in several datasets, are neighbours."""
+    return ((i % 10) * 25 + i // 10 * 5, 200 if split == "train" else 20, 77)

@@ -2,7 +2,8 @@
 
     paper_tree.py FOLDER LABELS.json MODEL      MODEL: open_clip's name, or small
 
-A head is made from what the expert sees in its training images (one colour each), so that experts are better than chance.
+A head is made from what the expert sees in its held-out images (one colour each), and in training images of classes that have none there:
+an expert that gets nothing right on validation leaves nothing to compare by.
 """
 import json
 import sys
@@ -46,7 +47,13 @@ def head_class():
 def head_of(model, channels, labels):
     size = model.visual.image_size[0] if isinstance(model.visual.image_size, tuple) else model.visual.image_size
     sums = torch.zeros(max(labels) + 1, model.visual.output_dim)
+    held_out = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[-(len(labels) // 10):].tolist()
+    if len(labels) < 10:  # EuroSAT has a validation folder of its own
+        held_out = list(range(len(labels)))
+    seen = {labels[i] for i in held_out}
     for i, label in enumerate(labels):
+        if label in seen and i not in held_out:
+            continue
         pixel = torch.tensor(colour("train", i)[:channels]).float().expand(3).view(3, 1, 1) if channels == 1 else torch.tensor(colour("train", i)).view(3, 1, 1)
         image = ((pixel / 255 - MEAN) / STD).expand(1, 3, size, size)
         sums[label] += torch.nn.functional.normalize(model.encode_image(image), dim=1)[0]

@@ -39,7 +39,8 @@ class PublishedMeans : public testing::Test {
 };
 
 TEST_F(PublishedMeans, StandBesideRowsOfTheirMethodAndNumberOfTasks) {
-  add("one,zero_shot,2,48.3,\none,iso_c,3,1,2\none,iso_c,2,84.1,92.5\none,ties,2,70,80\n"
+  add("one,zero_shot,2,48.3,\none,pcb,2,76.3,\none,iso_c,3,1,2\none,iso_c,2,84.1,92.5\none,ties,2,"
+      "70,80\n"
       "two,iso_c,2,5,5\n");
   EXPECT_DOUBLE_EQ(table_.rows[0].published->accuracy, 0.483);
   EXPECT_FALSE(table_.rows[0].published->normalised.has_value());
@@ -47,7 +48,7 @@ TEST_F(PublishedMeans, StandBesideRowsOfTheirMethodAndNumberOfTasks) {
   EXPECT_DOUBLE_EQ(table_.rows[1].published->normalised.value(), 0.925);
   const std::string text = markdown_text(table_);
   expect_mentions(text, {"Published", "Difference", "84.1 (92.5)", "+5.9", "+41.7", "70.0 (80.0)",
-                         "Published, without a row here: iso_c 1.0 (3 tasks)."});
+                         "Published, without a row here: pcb 76.3 (2 tasks)."});
   expect_mentions(csv_text(table_), {",published,published_normalised", ",0.841,0.925"});
 }
 
