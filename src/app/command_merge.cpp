@@ -38,6 +38,9 @@ Recipe recipe_of(const Arguments& arguments) {
   if (const auto text = arguments.find("dtype")) recipe.dtype = parse_output_dtype(*text);
   for (const std::string& glob : arguments.all("exclude")) recipe.exclude.push_back(glob);
   for (const std::string& glob : arguments.all("average")) recipe.average.push_back(glob);
+  if (const auto text = arguments.find("attention")) {
+    recipe.split_attention = parse_attention(*text);
+  }
   recipe.update_only = recipe.update_only || arguments.has("update-only");
   if (const auto size = arguments.find_bytes("shard-size")) recipe.shard_bytes = *size;
   require_complete(recipe);
@@ -142,6 +145,8 @@ const CommandInfo& merge_info() {
        {"precision", "fp32|fp64", "of the computation (default: fp32)"},
        {"exclude", "GLOB", "leave these tensors as in the base", true},
        {"average", "GLOB", "average these matrices like vectors", true},
+       {"attention", "packed|split",
+        "q, k, v in one tensor: one matrix or three (default: packed)"},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
        {"shard-size", "SIZE", "of tensors per file of an output folder: 5GiB (default: one file)"},
        {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},

@@ -57,8 +57,8 @@ void Unpickler::push_name() {
   }
   const size_t space = name.find(' ');
   throw input_error(fmt::format(
-      "{}: holds a pickled Python object ({}.{}), which is a program, not data. Load it in Python "
-      "and save its state_dict() as safetensors, or script it with torch.jit.script",
+      "{}: holds a pickled Python object ({}.{}), which is a program, not data. "
+      "`python models/unpickle.py encoder FILE --out FILE.safetensors` takes the tensors out of it",
       label_, name.substr(0, space), name.substr(space + 1)));
 }
 

@@ -14,9 +14,9 @@
 namespace isomerge {
 namespace {
 
-const std::vector<std::string> kKeys = {"title",     "suite",    "tasks",   "methods",
-                                        "precision", "exclude",  "average", "select",
-                                        "report",    "analyses", "figures"};
+const std::vector<std::string> kKeys = {"title",     "suite",   "tasks",    "methods",
+                                        "precision", "exclude", "average",  "attention",
+                                        "select",    "report",  "analyses", "figures"};
 const std::vector<std::string> kSplits = {"val", "test"};
 
 Select read_select(ObjectReader& experiment, Problems& problems) {
@@ -112,6 +112,8 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   out.precision = parse_precision(reader.find_choice("precision", "fp32", {"fp32", "fp64"}));
   out.exclude = reader.find_strings("exclude");
   out.average = reader.find_strings("average");
+  out.split_attention =
+      parse_attention(reader.find_choice("attention", "packed", {"packed", "split"}));
   out.select = read_select(reader, problems);
   read_report(reader, out, files, problems);
   const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);

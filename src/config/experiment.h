@@ -65,6 +65,7 @@ struct Experiment {
   Precision precision = Precision::kFp32;
   std::vector<std::string> exclude;
   std::vector<std::string> average;
+  bool split_attention = false;  // as of Recipe
   Select select;
   std::string report_split = "test";
   std::optional<std::string> published;  // "<absolute path>#<key>"

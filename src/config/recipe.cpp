@@ -12,6 +12,7 @@
 namespace isomerge {
 namespace {
 
+const std::vector<std::string> kAttention = {"packed", "split"};
 const std::vector<std::string> kPrecisions = {"fp32", "fp64"};  // by enumerator
 const std::vector<std::string> kOutputDtypes = {"as_base", "fp32", "fp16", "bf16"};  // likewise
 
@@ -101,6 +102,12 @@ std::string precision_text(Precision precision) {
   return kPrecisions[static_cast<size_t>(precision)];
 }
 
+std::string attention_text(bool is_split) { return kAttention[is_split ? 1 : 0]; }
+
+bool parse_attention(const std::string& text) {
+  return require_index(text, kAttention, "attention") == 1;
+}
+
 Precision parse_precision(const std::string& text) {
   return static_cast<Precision>(require_index(text, kPrecisions, "precision"));
 }
@@ -142,6 +149,7 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   recipe.precision = parse_precision(reader.find_choice("precision", "fp32", kPrecisions));
   recipe.exclude = reader.find_strings("exclude");
   recipe.average = reader.find_strings("average");
+  recipe.split_attention = parse_attention(reader.find_choice("attention", "packed", kAttention));
   recipe.base = read_path(reader, "base", Files::kMustExist, problems);
   read_experts(reader, recipe, problems);
   recipe.out = read_path(reader, "out", Files::kMayBeMissing, problems);

@@ -24,6 +24,7 @@ struct Recipe {
   Precision precision = Precision::kFp32;
   std::vector<std::string> exclude;  // globs of names that are left as in the base
   std::vector<std::string> average;  // globs of names that are averaged although they are matrices
+  bool split_attention = false;      // packed q, k, v are three matrices (task/updates.h)
   std::filesystem::path base;
   std::vector<std::pair<std::string, std::filesystem::path>>
       experts;  // task name -> file, in order
@@ -35,6 +36,8 @@ struct Recipe {
 
 std::string precision_text(Precision precision);  // "fp32", "fp64"
 Precision parse_precision(const std::string& text);
+std::string attention_text(bool is_split);  // "packed", "split"
+bool parse_attention(const std::string& text);
 std::string output_dtype_text(OutputDtype dtype);  // "as_base", "fp32", "fp16", "bf16"
 OutputDtype parse_output_dtype(const std::string& text);
 

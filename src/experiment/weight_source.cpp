@@ -47,7 +47,7 @@ void WeightSource::merge(const Row& row, const Options& options) {
   merged_for_.clear();
   merged_.clear();
   MergeSettings settings;
-  settings.roles = {experiment_.exclude, experiment_.average};
+  settings.roles = {experiment_.exclude, experiment_.average, experiment_.split_attention};
   settings.dtype = compute_dtype(experiment_.precision);
   settings.threads = threads_;
   settings.device = device_;

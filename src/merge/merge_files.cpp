@@ -62,6 +62,7 @@ std::map<std::string, std::string> output_metadata(const Recipe& recipe, const O
       {"isomerge.recipe", configuration_text({recipe.method, options, shown_alpha})},
       {"isomerge.tasks", join(tasks, ",")},
       {"isomerge.precision", precision_text(recipe.precision)},
+      {"isomerge.attention", attention_text(recipe.split_attention)},
       {kContentKey, recipe.update_only ? kContentUpdate : kContentModel},
       {base_key(), no_hash}};
   for (const std::string& task : tasks) metadata[expert_key(task)] = no_hash;
@@ -172,7 +173,7 @@ double resolved_alpha(const Recipe& recipe) {
 MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resources,
                              FactorCache* cache) {
   MergeSettings settings;
-  settings.roles = {recipe.exclude, recipe.average};
+  settings.roles = {recipe.exclude, recipe.average, recipe.split_attention};
   settings.dtype = compute_dtype(recipe.precision);
   settings.threads = resources.threads;
   settings.device = resources.device;

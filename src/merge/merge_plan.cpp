@@ -30,7 +30,7 @@ std::string reason_of(const RoleRules& roles, const TensorInfo& info) {
   const std::string averaged = matching_glob(roles.average, info.name);
   switch (roles.role_of(info)) {
     case Role::kMatrix:
-      return "2-D";
+      return roles.parts_of(info) > 1 ? "2-D, q, k and v apart" : "2-D";
     case Role::kExcluded:
       return "--exclude " + matching_glob(roles.exclude, info.name);
     case Role::kCopied:
@@ -67,8 +67,9 @@ Speed measure_speed() {
           seconds_of([&] { all_eigenpairs(g); }) / kCube};
 }
 
-void add_matrix_work(const Rules& rules, int64_t tasks, const Speed& speed, PlannedTensor* tensor) {
-  const MatrixCost cost = rules.matrix_cost(tensor->info.shape[0], tensor->info.shape[1], tasks);
+void add_matrix_work(const Piece& piece, const Rules& rules, int64_t tasks, const Speed& speed,
+                     PlannedTensor* tensor) {
+  const MatrixCost cost = rules.matrix_cost(piece.rows, piece.info.shape[1], tasks);
   tensor->common = cost.common;
   tensor->per_task = cost.per_task;
   tensor->seconds += cost.products * speed.per_product_flop + cost.eigen * speed.per_eigen_cube;
@@ -94,7 +95,7 @@ MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   const Updates updates(recipe.base, experts);
-  const RoleRules roles{recipe.exclude, recipe.average};
+  const RoleRules roles{recipe.exclude, recipe.average, recipe.split_attention};
   roles.require_matches(updates.tensors());
   const at::ScalarType dtype = compute_dtype(recipe.precision);
   rules.other->prepare(updates.tasks(), dtype);
@@ -109,7 +110,13 @@ MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
     pieces.push_back(memory);
     results.push_back(static_cast<uint64_t>(piece.entries()) * 2 * c10::elementSize(dtype));
     if (!piece.is_first()) {
-      plan.tensors.back().memory = std::max(plan.tensors.back().memory, memory);
+      PlannedTensor& tensor = plan.tensors.back();
+      tensor.memory = std::max(tensor.memory, memory);
+      if (is_for_matrix_rule(piece, rules)) {
+        const double before = tensor.seconds;
+        add_matrix_work(piece, rules, tasks, speed, &tensor);
+        plan.seconds += (tensor.seconds - before) / resources.threads;
+      }
       continue;
     }
     PlannedTensor tensor{piece.info, role_text(piece.role), reason_of(roles, piece.info)};
@@ -117,7 +124,7 @@ MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
     tensor.bytes = updates.bytes(piece.info.name);
     tensor.memory = memory;
     tensor.seconds = static_cast<double>(tensor.bytes) * plan.passes * Speed::kPerByte;
-    if (is_for_matrix_rule(piece, rules)) add_matrix_work(rules, tasks, speed, &tensor);
+    if (is_for_matrix_rule(piece, rules)) add_matrix_work(piece, rules, tasks, speed, &tensor);
     plan.bytes += tensor.bytes;
     plan.seconds += tensor.seconds / resources.threads;
     plan.tensors.push_back(std::move(tensor));

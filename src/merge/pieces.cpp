@@ -30,7 +30,12 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
       },
       [&](size_t, Piece piece) {
         if (is_for_matrix_rule(piece, rules) || piece.role == Role::kCopied) {
-          pieces.push_back(std::move(piece));
+          const int64_t parts = is_for_matrix_rule(piece, rules) ? roles.parts_of(piece.info) : 1;
+          piece.rows /= parts;
+          for (int64_t part = 0; part < parts; ++part) {
+            piece.first = part * piece.rows;
+            pieces.push_back(piece);
+          }
           return;
         }
         for (const RowBlock& block : row_blocks(piece.info)) {
@@ -47,7 +52,7 @@ uint64_t memory_of(const Piece& piece, const Rules& rules, int64_t tasks, at::Sc
   const auto entries = static_cast<uint64_t>(piece.entries());
   const uint64_t held = entries * element * static_cast<uint64_t>(tasks + 3);
   if (!is_for_matrix_rule(piece, rules) || piece.info.elements() == 0) return held;
-  return held + rules.matrix_cost(piece.info.shape[0], piece.info.shape[1], tasks).workspace;
+  return held + rules.matrix_cost(piece.rows, piece.info.shape[1], tasks).workspace;
 }
 
 }  // namespace isomerge

@@ -20,9 +20,10 @@ struct Piece {
   int64_t entries() const;  // of this piece
 };
 
-// The pieces of all tensors in file order. A matrix that a matrix rule will see is one piece,
-// unless no expert changed it: such a one (a token embedding of many million entries, say) goes by
-// blocks like everything else. Cost: reads the unchanged matrices once, of others one block.
+// The pieces of all tensors in file order. A matrix that a matrix rule will see is one piece, three
+// where packed attention is split, unless no expert changed it: such a one (a token embedding of
+// many million entries, say) goes by blocks like everything else. Cost: reads the unchanged
+// matrices once, of others one block.
 std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
                                    const RoleRules& roles, int threads);
 

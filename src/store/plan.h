@@ -79,6 +79,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
     run.precision = precision_text(experiment.precision);
     run.exclude = experiment.exclude;
     run.average = experiment.average;
+    run.split_attention = experiment.split_attention;
   }
   run.hashes = run_hashes(plan, run.tasks, task);
   return run;
@@ -97,6 +98,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   run.precision = precision_text(experiment.precision);
   run.exclude = experiment.exclude;
   run.average = experiment.average;
+  run.split_attention = experiment.split_attention;
   run.evaluation = analysis_text(entry);
   run.hashes = merge_hashes(plan, run.tasks);
   if (!looks_at_features(entry)) return run;

@@ -25,19 +25,21 @@ Json options_json(const RunDefinition& run) {
 }
 
 Json run_json(const RunDefinition& run) {
-  return {{"method", run.method},
-          {"revision", run.revision},
-          {"options", options_json(run)},
-          {"alpha", run.alpha ? Json(*run.alpha) : Json()},
-          {"precision", run.precision},
-          {"exclude", run.exclude},
-          {"average", run.average},
-          {"tasks", run.tasks},
-          {"task", run.task},
-          {"split", run.split},
-          {"preprocess", {{"mean", run.mean}, {"std", run.std}}},
-          {"evaluation", run.evaluation},
-          {"hashes", run.hashes}};
+  Json json = {{"method", run.method},
+               {"revision", run.revision},
+               {"options", options_json(run)},
+               {"alpha", run.alpha ? Json(*run.alpha) : Json()},
+               {"precision", run.precision},
+               {"exclude", run.exclude},
+               {"average", run.average},
+               {"tasks", run.tasks},
+               {"task", run.task},
+               {"split", run.split},
+               {"preprocess", {{"mean", run.mean}, {"std", run.std}}},
+               {"evaluation", run.evaluation},
+               {"hashes", run.hashes}};
+  if (run.split_attention) json["attention"] = "split";
+  return json;
 }
 
 RunDefinition run_of(const Json& json) {
@@ -54,6 +56,7 @@ RunDefinition run_of(const Json& json) {
   run.precision = json.at("precision");
   run.exclude = json.at("exclude").get<std::vector<std::string>>();
   run.average = json.at("average").get<std::vector<std::string>>();
+  run.split_attention = json.contains("attention");
   run.tasks = json.at("tasks").get<std::vector<std::string>>();
   run.task = json.at("task");
   run.split = json.at("split");

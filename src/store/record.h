@@ -28,6 +28,7 @@ struct RunDefinition {
   std::optional<double> alpha;
   std::string precision;  // "fp32", "fp64"; empty where nothing is merged
   std::vector<std::string> exclude, average;
+  bool split_attention = false;    // in the text, and thus in the key, only where it is true
   std::vector<std::string> tasks;  // merged, in order; none: zero_shot; the evaluated: fine_tuned
   std::string task;                // evaluated
   std::string split;               // "val", "test"

@@ -102,6 +102,12 @@ Role RoleRules::role_of(const TensorInfo& info) const {
   return is_matrix && !any_matches(average, info.name) ? Role::kMatrix : Role::kOther;
 }
 
+int64_t RoleRules::parts_of(const TensorInfo& info) const {
+  const bool is_packed =
+      info.name.ends_with("in_proj_weight") && info.shape.size() == 2 && info.shape[0] % 3 == 0;
+  return split_attention && is_packed && role_of(info) == Role::kMatrix ? 3 : 1;
+}
+
 void RoleRules::require_matches(const std::vector<TensorInfo>& tensors) const {
   for (const auto& [option, globs] : {std::pair("exclude", &exclude), {"average", &average}}) {
     for (const std::string& glob : *globs) {

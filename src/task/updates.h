@@ -41,8 +41,14 @@ std::string role_text(Role role);
 struct RoleRules {
   std::vector<std::string> exclude;  // kept as in the base; wins over `average`
   std::vector<std::string> average;  // treated as other tensors although they are matrices
+  // q, k and v of an attention are a matrix each even where one tensor *in_proj_weight holds all
+  // three, as OpenCLIP has them; else that tensor is one matrix, as the published code takes it.
+  bool split_attention = false;
 
   Role role_of(const TensorInfo& info) const;
+
+  // How many matrices of equal numbers of rows a tensor of role kMatrix is: 3 or 1.
+  int64_t parts_of(const TensorInfo& info) const;
 
   // Throws Error(kInput) if a glob fits no tensor: it is a slip.
   void require_matches(const std::vector<TensorInfo>& tensors) const;

@@ -1,8 +1,11 @@
 #include "merge/executor.h"
 
 #include <map>
+#include <optional>
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
@@ -270,6 +273,85 @@ TEST(Methods, TheAblationsReachTheirRules) {
 TEST(Methods, UnknownOnesAreRefusedWithTheNearest) {
   expect_mentions(error_message([] { require_method("iso_ct"); }), {"iso_ct", "nearest: \"iso_c"});
   expect_mentions(error_message([] { require_method("zero_shot"); }), {"zero_shot"});
+}
+
+// Files with packed attention, and the same weights with q, k and v in tensors of their own.
+class AttentionTest : public ::testing::Test {
+ protected:
+  AttentionTest() {
+    write("base", 1000);
+    for (const uint64_t seed : {100u, 200u, 300u}) {
+      write(std::to_string(seed), seed);
+      tasks_.push_back(std::to_string(seed));
+    }
+  }
+
+  void write(const std::string& name, uint64_t seed) {
+    const at::Tensor packed = random_tensor({12, 7}, seed).to(at::kFloat);
+    const at::Tensor bias = random_tensor({12}, seed + 1).to(at::kFloat);
+    write_safetensors(folder_ / (name + "_packed.safetensors"),
+                      {{"attn.in_proj_bias", bias}, {"attn.in_proj_weight", packed}});
+    Weights parts;
+    for (int64_t i = 0; i < 3; ++i) {
+      const std::string part = std::string(1, "qkv"[i]) + "_proj.";
+      parts[part + "weight"] = packed.narrow(0, 4 * i, 4).contiguous();
+      parts[part + "bias"] = bias.narrow(0, 4 * i, 4).contiguous();
+    }
+    write_safetensors(folder_ / (name + "_apart.safetensors"), parts);
+  }
+
+  Weights merge(const std::string& method, const std::string& kind, bool split,
+                const std::string& cache = "") {
+    std::vector<Expert> experts;
+    for (const std::string& task : tasks_) {
+      experts.push_back({"t" + task, folder_ / (task + "_" + kind + ".safetensors")});
+    }
+    MergeSettings settings;
+    settings.roles.split_attention = split;
+    std::optional<FactorCache> factors;
+    if (!cache.empty()) factors.emplace(folder_ / cache);
+    settings.cache = factors ? &*factors : nullptr;
+    Weights out;
+    summary_ = merge_tensors(Updates(folder_ / ("base_" + kind + ".safetensors"), experts),
+                             rules_of(method), settings,
+                             [&](MergedTensor tensor) { out[tensor.info.name] = tensor.update; });
+    return out;
+  }
+
+  TemporaryFolder folder_;
+  std::vector<std::string> tasks_;
+  MergeSummary summary_;
+};
+
+TEST_F(AttentionTest, SplitIsWhatTensorsOfTheirOwnGive) {
+  for (const char* method : {"average", "task_arithmetic", "ties", "tsv_m", "iso_c", "iso_cts"}) {
+    Weights apart = merge(method, "apart", false);
+    const Weights split = merge(method, "packed", true);
+    EXPECT_EQ(summary_.matrices, 1) << "tensors, not their parts";
+    for (const char* what : {"weight", "bias"}) {
+      const at::Tensor wanted =
+          at::cat({apart[std::string("q_proj.") + what], apart[std::string("k_proj.") + what],
+                   apart[std::string("v_proj.") + what]});
+      EXPECT_TRUE(at::equal(split.at(std::string("attn.in_proj_") + what), wanted))
+          << method << " " << what;
+    }
+  }
+}
+
+TEST_F(AttentionTest, PackedIsAnotherMergeAndTheDefault) {
+  const MergeSettings settings;
+  EXPECT_FALSE(settings.roles.split_attention);
+  const at::Tensor packed = merge("iso_c", "packed", false).at("attn.in_proj_weight");
+  const at::Tensor split = merge("iso_c", "packed", true).at("attn.in_proj_weight");
+  EXPECT_GT(relative_error(split, packed), 1e-2);
+}
+
+TEST_F(AttentionTest, PartsHaveFactorsOfTheirOwnInTheCache) {
+  const at::Tensor plain = merge("iso_cts", "packed", true).at("attn.in_proj_weight");
+  for (int round = 0; round < 2; ++round) {
+    const at::Tensor cached = merge("iso_cts", "packed", true, "cache").at("attn.in_proj_weight");
+    EXPECT_LE(relative_error(cached, plain), 1e-6) << round;
+  }
 }
 
 }  // namespace

@@ -106,6 +106,7 @@ TEST_F(MergeFiles, MetadataNameTheRecipeAndTheTasks) {
   EXPECT_EQ(metadata.at("isomerge.recipe"), "iso_cts/common_fraction=0.5/null=zero/alpha=0.5");
   EXPECT_EQ(metadata.at("isomerge.tasks"), "a,b");
   EXPECT_EQ(metadata.at("isomerge.precision"), "fp32");
+  EXPECT_EQ(metadata.at("isomerge.attention"), "packed");
   EXPECT_EQ(metadata.at("format"), "pt");
   EXPECT_EQ(metadata.at("isomerge.base").size(), 32u);
   EXPECT_NE(metadata.at("isomerge.expert.a"), metadata.at("isomerge.expert.b"));

@@ -84,6 +84,43 @@ TEST(DefineRun, OfAMergeTakesEverythingFromRowAndExperiment) {
   EXPECT_EQ(run, want);
 }
 
+TEST(DefineRun, SaysHowImagesAreBroughtToOneSizeWhereTheyAre) {
+  const Row row{"iso_c", 3, {"digits", "fashion"}, {}, 1};
+  const Candidate candidate{{}, 1.3};
+  Experiment experiment = example_experiment();
+  const auto define = [&] {
+    return define_run(experiment, row, candidate, "digits", "val", example_plan());
+  };
+  EXPECT_EQ(define().evaluation, kEvaluation);
+  experiment.suite.preprocess.resize = 224;
+  EXPECT_EQ(define().evaluation, std::string(kEvaluation) + ", resized to 224");
+  experiment.suite.preprocess.crop = 200;
+  EXPECT_EQ(define().evaluation, std::string(kEvaluation) + ", resized to 224, cropped to 200");
+  experiment.split_attention = true;
+  EXPECT_TRUE(define().split_attention);
+}
+
+TEST(DefineAnalysis, OfFeaturesDependsOnAlphaEncoderAndImagesThatOfUpdatesDoesNot) {
+  const Row row{"iso_c", 3, {"digits", "fashion"}, {}, 1};
+  const Candidate candidate{{}, 1.3};
+  const Experiment experiment = example_experiment();
+  AnalysisEntry entry;
+  const RunDefinition of_update =
+      define_analysis(experiment, row, candidate, entry, example_plan());
+  EXPECT_FALSE(of_update.alpha.has_value());
+  EXPECT_EQ(of_update.split, "");
+  EXPECT_EQ(of_update.hashes, merge_hashes(example_plan(), row.task_set));
+  entry.kind = AnalysisEntry::Kind::kInterference;
+  const RunDefinition of_features =
+      define_analysis(experiment, row, candidate, entry, example_plan());
+  EXPECT_EQ(of_features.alpha, 1.3);
+  EXPECT_EQ(of_features.split, "test");
+  EXPECT_EQ(of_features.mean, experiment.suite.preprocess.mean);
+  EXPECT_EQ(of_features.hashes.at("encoder"), "enc0");
+  EXPECT_EQ(of_features.hashes.at("data/fashion"), "d2");
+  EXPECT_EQ(of_features.hashes.at("expert/digits"), "x1");
+}
+
 TEST(DefineRun, KeepsTheKeyOfRecordsFromBeforeTheMethodHadAnOption) {
   const Row row{"iso_c", 2, {"digits", "fashion"}, {}, 1};
   const auto key = [&](const Options& given) {

@@ -32,6 +32,7 @@ TEST(RunKey, ChangesWithEveryField) {
       [](RunDefinition& run) { run.precision = "fp64"; },
       [](RunDefinition& run) { run.exclude = {"a"}; },
       [](RunDefinition& run) { run.average = {}; },
+      [](RunDefinition& run) { run.split_attention = true; },
       [](RunDefinition& run) {
         run.tasks = {"fashion", "digits"};
       },

@@ -134,6 +134,26 @@ TEST(RoleRules, MatricesAreExactlyTwoDimensionalAndNotTheTextProjection) {
   EXPECT_EQ(rules.role_of({"ids", at::kLong, {4, 3}}), Role::kCopied);
 }
 
+TEST(RoleRules, PackedAttentionIsThreeMatricesOnlyWhereThatIsWanted) {
+  const auto info = [](const std::string& name, std::vector<int64_t> shape) {
+    TensorInfo made;
+    made.name = name;
+    made.shape = std::move(shape);
+    made.dtype = at::kFloat;
+    return made;
+  };
+  RoleRules rules;
+  const TensorInfo packed = info("visual.0.attn.in_proj_weight", {12, 4});
+  EXPECT_EQ(rules.parts_of(packed), 1);
+  rules.split_attention = true;
+  EXPECT_EQ(rules.parts_of(packed), 3);
+  EXPECT_EQ(rules.parts_of(info("visual.0.attn.in_proj_weight", {13, 4})), 1);
+  EXPECT_EQ(rules.parts_of(info("visual.0.attn.in_proj_bias", {12})), 1);
+  EXPECT_EQ(rules.parts_of(info("visual.0.attn.out_proj.weight", {12, 4})), 1);
+  rules.average = {"*in_proj*"};
+  EXPECT_EQ(rules.parts_of(packed), 1) << "no matrix any more";
+}
+
 TEST(RoleRules, GlobsOverrideAndExcludeWins) {
   const RoleRules rules{{"*.proj"}, {"visual.*"}};
   EXPECT_EQ(rules.role_of({"visual.proj", at::kFloat, {4, 3}}), Role::kExcluded);
