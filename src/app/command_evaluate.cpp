@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "base/error.h"
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
 #include "config/suite.h"
@@ -56,6 +57,13 @@ void print_json(const std::vector<TaskScore>& scores, const std::string& weights
   fmt::print("{}\n", out.dump(2));
 }
 
+at::ScalarType encoder_dtype(const Arguments& arguments) {
+  const std::string text = arguments.find("precision").value_or("fp32");
+  if (text == "fp32") return at::kFloat;
+  if (text == "bf16") return at::kBFloat16;
+  throw input_error(fmt::format("evaluate: --precision: expected fp32 or bf16, got \"{}\"", text));
+}
+
 void print_line(const std::string& title, double value, const Interval& interval,
                 const std::string& counts) {
   fmt::print("{:<28} {:6.2f} %   95 %: {:6.2f} to {:6.2f}   {}\n", title, 100.0 * value,
@@ -73,6 +81,7 @@ const CommandInfo& evaluate_info() {
       {{"weights", "FILE", "the checkpoint, with the tensors of the suite's base"},
        {"task", "NAME", "only this task of the suite (default: all)", true},
        {"split", "test|val", "which examples (default: test)"},
+       {"precision", "fp32|bf16", "in which the encoder computes (default: fp32)"},
        {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},
        {"json", "", "print the scores as JSON, in 0..1"}},
       1,
@@ -87,7 +96,8 @@ int run_evaluate(const Arguments& arguments) {
   if (tasks.empty()) tasks = task_names(suite);
   const std::string split = arguments.find("split").value_or("test");
 
-  SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device());
+  SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device(),
+                           encoder_dtype(arguments));
   evaluator.bind(Checkpoint(weights).read_all(), weights);
   const auto scores = evaluate_tasks(evaluator, tasks, split);
   if (arguments.has("json")) {

@@ -13,8 +13,8 @@ Preprocessing suite_preprocessing(const Suite& suite) {
 }
 
 SuiteEvaluator::SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks,
-                               int threads, c10::Device device)
-    : suite_(suite), encoder_(suite.encoder, device) {
+                               int threads, c10::Device device, at::ScalarType dtype)
+    : suite_(suite), encoder_(suite.encoder, device, dtype) {
   options_.threads = threads;
   options_.preprocessing = suite_preprocessing(suite);
   const Checkpoint heads(suite.heads);

@@ -23,9 +23,10 @@ Preprocessing suite_preprocessing(const Suite& suite);
 class SuiteEvaluator {
  public:
   // Opens and checks everything that `tasks` need: encoder, heads, packs, that each head fits its
-  // images. Throws Error(kInput) naming the file.
+  // images. The encoder computes in `dtype` (model/encoder.h). Throws Error(kInput) naming the
+  // file.
   SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks, int threads,
-                 c10::Device device = c10::Device(c10::kCPU));
+                 c10::Device device = c10::Device(c10::kCPU), at::ScalarType dtype = at::kFloat);
 
   const Suite& suite() const { return suite_; }
 

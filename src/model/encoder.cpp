@@ -67,11 +67,12 @@ Slots slots_of(const torch::jit::Module& module) {
   return slots;
 }
 
-// Gives every tensor fp32 (if floating) and bytes of its own: tensors of a file may share them.
-void make_writable(const Slots& slots) {
+// Gives every tensor `floating` (if it is that) and bytes of its own: tensors of a file may share
+// them.
+void make_writable(const Slots& slots, at::ScalarType floating) {
   const at::NoGradGuard no_gradient;
   for (auto [name, tensor] : slots) {
-    const auto dtype = is_floating(tensor.scalar_type()) ? at::kFloat : tensor.scalar_type();
+    const auto dtype = is_floating(tensor.scalar_type()) ? floating : tensor.scalar_type();
     tensor.set_data(at::empty(tensor.sizes(), tensor.options().dtype(dtype)).copy_(tensor));
   }
 }
@@ -95,6 +96,7 @@ std::vector<std::string> tied_differences(const Slots& slots, const Weights& wei
 struct Encoder::State {
   std::filesystem::path path;
   c10::Device device;
+  at::ScalarType dtype;
   torch::jit::Module module;
   torch::jit::Method forward;
   std::vector<TensorInfo> layout;
@@ -109,7 +111,7 @@ struct Encoder::State {
 
   at::Tensor run(const at::Tensor& images) const {
     try {
-      const c10::IValue result = forward({images.to(device)});
+      const c10::IValue result = forward({images.to(device, dtype)});
       if (result.isTensor()) return result.toTensor().to(c10::kCPU);
       throw failure("expected forward to return a tensor, got " + result.tagKind());
     } catch (const std::exception& error) {
@@ -142,12 +144,12 @@ struct Encoder::State {
   }
 };
 
-Encoder::Encoder(std::filesystem::path path, c10::Device device) {
+Encoder::Encoder(std::filesystem::path path, c10::Device device, at::ScalarType dtype) {
   const std::string label = InputFile(path).path().string();  // or says why it cannot be opened
   torch::jit::Module module = load_module(label, device);
   torch::jit::Method forward = require_forward(label, module);
   state_.reset(
-      new State{std::move(path), device, std::move(module), std::move(forward), {}, {}, {}});
+      new State{std::move(path), device, dtype, std::move(module), std::move(forward), {}, {}, {}});
   state_->slots = slots_of(state_->module);
   for (const auto& parameter : state_->module.named_parameters()) {
     state_->parameters.insert(parameter.name);
@@ -158,7 +160,7 @@ Encoder::Encoder(std::filesystem::path path, c10::Device device) {
   for (const auto& [name, tensor] : state_->slots) {
     state_->layout.push_back({name, tensor.scalar_type(), shape_of(tensor)});
   }
-  make_writable(state_->slots);
+  make_writable(state_->slots, dtype);
 }
 
 Encoder::~Encoder() = default;

@@ -19,11 +19,12 @@ namespace isomerge {
 
 class Encoder {
  public:
-  // Loads the module in evaluation mode on `device`, floating parameters and buffers cast to fp32.
-  // Its own weights are bound at first.
+  // Loads the module in evaluation mode on `device`, floating parameters and buffers cast to
+  // `dtype`, in which it computes: fp32 or bf16. Its own weights are bound at first.
   // throws  Error(kInput) with the path and a short reason: not readable, not TorchScript, cut off,
   //         no method forward with one argument, no such device.
-  explicit Encoder(std::filesystem::path path, c10::Device device = c10::Device(c10::kCPU));
+  explicit Encoder(std::filesystem::path path, c10::Device device = c10::Device(c10::kCPU),
+                   at::ScalarType dtype = at::kFloat);
   ~Encoder();
   Encoder(Encoder&&) noexcept;
   Encoder& operator=(Encoder&&) noexcept;
@@ -34,11 +35,10 @@ class Encoder {
   // Parameters and buffers by dotted name ("visual.conv1.weight"), sorted, dtype as in the file.
   const std::vector<TensorInfo>& layout() const;
 
-  // Copies every tensor of `weights` into the module (cast to fp32; non-floating tensors keep the
-  // module's dtype), so `weights` may change afterwards. Not while encode() runs.
-  // label   what to call `weights` in messages (a path, or "iso_c, alpha 1.2").
-  // throws  one Error(kInput) with all missing, extra and mis-shaped tensors; then nothing is
-  // bound.
+  // Copies every tensor of `weights` into the module (cast to its dtype; non-floating tensors keep
+  // the module's dtype), so `weights` may change afterwards. Not while encode() runs. label   what
+  // to call `weights` in messages (a path, or "iso_c, alpha 1.2"). throws  one Error(kInput) with
+  // all missing, extra and mis-shaped tensors; then nothing is bound.
   void bind(const Weights& weights, const std::string& label);
 
   // images   [B, 3, height, width] fp32, B >= 1, any device.
@@ -62,7 +62,8 @@ class Encoder {
   // Inf come out as they are. Thread-safe.
   at::Tensor encode_for_training(const at::Tensor& images) const;
 
-  // Copies of all tensors of layout(), as they are now: fp32 if floating, on the CPU.
+  // Copies of all tensors of layout(), as they are now: in the module's dtype if floating, on the
+  // CPU.
   Weights weights() const;
 
  private:

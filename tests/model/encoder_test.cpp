@@ -374,6 +374,22 @@ TEST_F(EncoderTest, TheSameBatchGivesTheSameBytesWhateverRanBefore) {
   }
 }
 
+TEST_F(EncoderTest, OfBf16ComputesInItAndGivesFp32) {
+  const auto path = save(deep_module());
+  const at::Tensor images = random_tensor({8, 3, 4, 4}, 7).to(at::kFloat);
+  const at::Tensor exact = Encoder(path).encode(images);
+  const Encoder encoder(path, c10::Device(c10::kCPU), at::kBFloat16);
+  const at::Tensor features = encoder.encode(images);
+  EXPECT_EQ(features.scalar_type(), at::kFloat);
+  EXPECT_TRUE(at::equal(features, features.to(at::kBFloat16).to(at::kFloat)));
+  EXPECT_FALSE(at::equal(features, exact));
+  const double largest = exact.abs().max().item<double>();
+  EXPECT_LT(features.sub(exact).abs().max().item<double>(), 0.05 * largest);
+  for (const auto& [name, tensor] : encoder.weights()) {
+    EXPECT_EQ(tensor.scalar_type(), at::kBFloat16) << name;
+  }
+}
+
 TEST_F(EncoderTest, ThreadsThatEncodeAtOnceGetTheBytesOfOne) {
   const Encoder encoder(save(deep_module()));
   std::vector<at::Tensor> images, want;
