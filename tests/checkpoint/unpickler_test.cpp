@@ -26,7 +26,7 @@ TEST(Unpickler, APickledModuleIsRefusedWithTheWayOut) {
                         "copen_clip.model\nCLIP\n)\x81.",
                         "m.pt");
                   }),
-                  {"open_clip.model.CLIP", "state_dict"});
+                  {"open_clip.model.CLIP", "models/unpickle.py encoder FILE"});
 }
 
 TEST(Unpickler, ReadsNumbersTextsAndContainers) {
