@@ -2,10 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "app/suite_request.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
-#include "config/suite.h"
 #include "experiment/suite_evaluator.h"
 #include "metric/accuracy.h"
 
@@ -91,10 +91,7 @@ const CommandInfo& evaluate_info() {
 
 int run_evaluate(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
-  const Suite suite = read_suite(arguments.operands()[0], arguments.settings("set"));
-  std::vector<std::string> tasks = arguments.all("task");
-  if (tasks.empty()) tasks = task_names(suite);
-  const std::string split = arguments.find("split").value_or("test");
+  const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[0]);
 
   SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device(),
                            encoder_dtype(arguments));

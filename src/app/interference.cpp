@@ -9,10 +9,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "base/error.h"
+#include "app/suite_request.h"
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
-#include "config/suite.h"
 #include "experiment/suite_evaluator.h"
 
 namespace isomerge {
@@ -70,10 +69,7 @@ void print_table(const std::vector<TaskDistance>& found, const std::string& weig
 
 int run_interference(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
-  const Suite suite = read_suite(arguments.operands()[1], arguments.settings("set"));
-  std::vector<std::string> tasks = arguments.all("task");
-  if (tasks.empty()) tasks = task_names(suite);
-  const std::string split = arguments.find("split").value_or("test");
+  const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[1]);
   SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device());
   evaluator.bind(Checkpoint(weights).read_all(), weights);
   const std::vector<TaskDistance> found = distances(evaluator, tasks, split);
