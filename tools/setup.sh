@@ -26,6 +26,7 @@ libcxxopts-dev        -
 libgtest-dev          -
 libxxhash-dev         -
 libopencv-imgcodecs-dev 4
+libsentencepiece-dev  -
 libopenblas0-pthread  -
 libbenchmark-dev      -
 gnuplot-nox           5.4

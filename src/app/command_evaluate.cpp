@@ -5,6 +5,7 @@
 #include "app/suite_request.h"
 #include "base/error.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "experiment/suite_evaluator.h"
 #include "metric/accuracy.h"
@@ -43,12 +44,13 @@ void print_json(const std::vector<TaskScore>& scores, const std::string& weights
   nlohmann::ordered_json tasks = nlohmann::ordered_json::array();
   for (const TaskScore& score : scores) {
     const Interval interval = wilson_interval(score.accuracy);
-    tasks.push_back({{"task", score.task},
-                     {"correct", score.accuracy.correct},
-                     {"total", score.accuracy.total},
-                     {"accuracy", score.accuracy.value()},
-                     {"low", interval.low},
-                     {"high", interval.high}});
+    tasks.push_back(
+        {{"task", score.task},
+         {"correct", nlohmann::ordered_json::parse(number_text(score.accuracy.correct))},
+         {"total", score.accuracy.total},
+         {"accuracy", score.accuracy.value()},
+         {"low", interval.low},
+         {"high", interval.high}});
   }
   const nlohmann::ordered_json out = {{"weights", weights},
                                       {"split", split},
@@ -57,7 +59,7 @@ void print_json(const std::vector<TaskScore>& scores, const std::string& weights
   fmt::print("{}\n", out.dump(2));
 }
 
-at::ScalarType encoder_dtype(const Arguments& arguments) {
+at::ScalarType module_dtype(const Arguments& arguments) {
   const std::string text = arguments.find("precision").value_or("fp32");
   if (text == "fp32") return at::kFloat;
   if (text == "bf16") return at::kBFloat16;
@@ -81,7 +83,7 @@ const CommandInfo& evaluate_info() {
       {{"weights", "FILE", "the checkpoint, with the tensors of the suite's base"},
        {"task", "NAME", "only this task of the suite (default: all)", true},
        {"split", "test|val", "which examples (default: test)"},
-       {"precision", "fp32|bf16", "in which the encoder computes (default: fp32)"},
+       {"precision", "fp32|bf16", "in which the network computes (default: fp32)"},
        {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},
        {"json", "", "print the scores as JSON, in 0..1"}},
       1,
@@ -93,17 +95,17 @@ int run_evaluate(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
   const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[0]);
 
-  SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device(),
-                           encoder_dtype(arguments));
-  evaluator.bind(Checkpoint(weights).read_all(), weights);
-  const auto scores = evaluate_tasks(evaluator, tasks, split);
+  const auto evaluator = open_suite_evaluator(suite, tasks, arguments.threads(), arguments.device(),
+                                              module_dtype(arguments));
+  evaluator->bind(Checkpoint(weights).read_all(), weights);
+  const auto scores = evaluate_tasks(*evaluator, tasks, split);
   if (arguments.has("json")) {
     print_json(scores, weights, split);
     return 0;
   }
   for (const TaskScore& score : scores) {
     print_line(score.title, score.accuracy.value(), wilson_interval(score.accuracy),
-               fmt::format("{} of {}", score.accuracy.correct, score.accuracy.total));
+               fmt::format("{} of {}", number_text(score.accuracy.correct), score.accuracy.total));
   }
   print_line("mean", mean_accuracy(accuracies(scores)), mean_interval(accuracies(scores)),
              fmt::format("{} tasks, {}", scores.size(), split));

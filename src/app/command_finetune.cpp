@@ -126,7 +126,7 @@ int run_finetune(const Arguments& arguments) {
   const FinetuneSettings settings = settings_of(arguments);
   const auto start = std::chrono::steady_clock::now();
   const FinetuneSummary summary =
-      finetune({task.name, suite.encoder, suite.base, suite.heads,
+      finetune({task.name, suite.module, suite.base, suite.heads,
                 training_pack(arguments, suite, task), task.data, suite_preprocessing(suite)},
                recipe, settings);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;

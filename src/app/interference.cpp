@@ -70,9 +70,10 @@ void print_table(const std::vector<TaskDistance>& found, const std::string& weig
 int run_interference(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
   const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[1]);
-  SuiteEvaluator evaluator(suite, tasks, arguments.threads(), arguments.device());
-  evaluator.bind(Checkpoint(weights).read_all(), weights);
-  const std::vector<TaskDistance> found = distances(evaluator, tasks, split);
+  const auto evaluator =
+      open_suite_evaluator(suite, tasks, arguments.threads(), arguments.device());
+  evaluator->bind(Checkpoint(weights).read_all(), weights);
+  const std::vector<TaskDistance> found = distances(*evaluator, tasks, split);
   if (arguments.has("json")) {
     print_json(found, weights, split);
   } else {

@@ -131,10 +131,18 @@ Suite read_suite(const std::filesystem::path& path, Variables& variables, Files 
   Suite suite;
   suite.path = path;
   suite.title = reader.require_string("title");
-  suite.encoder = require_file(reader, "encoder", reading);
   suite.base = require_file(reader, "base", reading);
-  suite.heads = require_file(reader, "heads", reading);
-  suite.preprocess = require_preprocess(reader, reading);
+  // An unknown key of the other kind is named with the nearest one: a suite is one or the other.
+  if (reader.find("model") != nullptr || reader.find("tokenizer") != nullptr) {
+    suite.module = require_file(reader, "model", reading);
+    suite.tokenizer = require_file(reader, "tokenizer", reading);
+    suite.text.most_tokens = reader.find_int("most_tokens", suite.text.most_tokens, /*minimum=*/2);
+    suite.text.normalise_length = reader.find_bool("normalise_length", suite.text.normalise_length);
+  } else {
+    suite.module = require_file(reader, "encoder", reading);
+    suite.heads = require_file(reader, "heads", reading);
+    suite.preprocess = require_preprocess(reader, reading);
+  }
   suite.finetune = find_finetune(reader, reading);
   const JsonValue* tasks = reader.require("tasks");
   reader.finish();

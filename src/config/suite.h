@@ -1,4 +1,5 @@
-// config/suite.h -- a base, its experts, their heads and datasets, in order.
+// config/suite.h -- a base, its experts and their datasets, in order: of images, with heads, or of
+// text, with a tokenizer.
 #pragma once
 
 #include <array>
@@ -17,7 +18,7 @@ struct Task {
   std::string title;  // of table columns; the name if not given
   std::filesystem::path expert;
   std::filesystem::path data;
-  std::filesystem::path train;  // pack of training images, perhaps not there; empty: none named
+  std::filesystem::path train;  // training examples, perhaps not there; empty: none named
   int line = 0;                 // of the suite file
 };
 
@@ -36,15 +37,25 @@ struct FinetuneDefaults {
   std::optional<double> lr, weight_decay, clip;
 };
 
+// How text is read and scored.
+struct TextProtocol {
+  int64_t most_tokens = 512;      // of a prompt or an answer; what is beyond is cut off
+  bool normalise_length = false;  // a choice's log-probability is divided by its number of tokens
+};
+
 struct Suite {
   std::string title;
-  std::filesystem::path path;     // the suite file
-  std::filesystem::path encoder;  // TorchScript
+  std::filesystem::path path;    // the suite file
+  std::filesystem::path module;  // TorchScript: "encoder" of images, or "model" of text
   std::filesystem::path base;
-  std::filesystem::path heads;  // one tensor [classes, features] per task, by task name
-  Preprocess preprocess;
+  std::filesystem::path heads;  // of images: one tensor [classes, features] per task, by task name
+  Preprocess preprocess;        // of images
+  std::filesystem::path tokenizer;  // of text: a sentencepiece model
+  TextProtocol text;
   FinetuneDefaults finetune;
   std::vector<Task> tasks;  // at least one
+
+  bool is_language() const { return !tokenizer.empty(); }
 };
 
 // All paths come out absolute. Throws one Error(kInput) with every problem of the file, files that

@@ -8,17 +8,9 @@
 #include <vector>
 
 #include "dataset/image.h"
+#include "dataset/split.h"
 
 namespace isomerge {
-
-// The examples [begin, end) of a set; never empty.
-struct Split {
-  std::string name;
-  int64_t begin = 0;
-  int64_t end = 0;
-
-  int64_t size() const { return end - begin; }
-};
 
 // Read-only and thread-safe once constructed. Its files must not be changed while it is open.
 class ImageSet {
@@ -40,7 +32,9 @@ class ImageSet {
   int64_t class_count() const { return static_cast<int64_t>(classes().size()); }
 
   // Throws Error(kInput) that lists the known splits if `name` is not one of them.
-  const Split& require_split(const std::string& name) const;
+  const Split& require_split(const std::string& name) const {
+    return isomerge::require_split(path(), splits(), name);
+  }
 };
 
 // A pack (dataset/pack.h) or an image list (dataset/image_list.h), told apart by content.

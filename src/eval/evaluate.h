@@ -13,8 +13,9 @@
 namespace isomerge {
 
 struct Evaluation {
-  std::vector<bool> correct;  // one entry per example of the split, in the set's order
-  Accuracy accuracy;          // the number of true ones, and of all
+  // How right each answer is, 0..1, in the order of the split; a class is right (1) or wrong (0).
+  std::vector<float> outcomes;
+  Accuracy accuracy;  // their sum, and their number
 };
 
 // Predicts every example of the split and compares with its label. The result is the same for any

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <set>
 
 #include <fmt/format.h>
@@ -43,7 +44,10 @@ Plan make_plan(const Experiment& experiment, const std::vector<std::string>& tas
                const SuiteEvaluator& evaluator, const std::filesystem::path& results) {
   ContentHashes hashes(results / "hashes.txt");
   const Suite& suite = experiment.suite;
-  Plan plan{hashes.hash(suite.base), hashes.hash(suite.encoder), {}};
+  Plan plan;
+  plan.base = hashes.hash(suite.base);
+  plan.module = hashes.hash(suite.module);
+  if (suite.is_language()) plan.tokenizer = hashes.hash(suite.tokenizer);
   for (const std::string& name : tasks) {
     const Task& task = require_task(suite, name);
     plan.tasks[name] = {hashes.hash(task.expert), evaluator.head_hash(name),
@@ -59,15 +63,16 @@ class Runner {
       : experiment_(experiment),
         settings_(settings),
         store_(settings.results),
-        evaluator_(experiment.suite, tasks_of(experiment), settings.threads, settings.device),
+        evaluator_(open_suite_evaluator(experiment.suite, tasks_of(experiment), settings.threads,
+                                        settings.device)),
         source_(experiment, settings.threads, settings.device),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {
-      evaluator_.split_size(task, experiment.select.split);  // say now what is missing
-      evaluator_.split_size(task, experiment.report_split);
+      evaluator_->split_size(task, experiment.select.split);  // say now what is missing
+      evaluator_->split_size(task, experiment.report_split);
     }
     require_writable_folder(settings.results);
-    plan_ = make_plan(experiment, tasks_of(experiment), evaluator_, settings.results);
+    plan_ = make_plan(experiment, tasks_of(experiment), *evaluator_, settings.results);
     write_plan(settings.results, experiment.stem, plan_);
   }
 
@@ -99,11 +104,13 @@ class Runner {
     const RowSearch search(experiment_, fine_tuned, plan_, records_);
     for (const std::string& task : fine_tuned.task_set) {
       const FoundRecord& record = records_.find(search.run(0, task, split));
-      if (!record || record->status != RunStatus::kDone || record->correct > 0) continue;
+      if (!record || record->status != RunStatus::kDone || record->correct > 0.0) continue;
       log_warning(
-          fmt::format("fine_tuned gets none of the {} images of {}, split {}, right: no "
-                      "candidate that merges it can be chosen. Is it the right head?",
-                      record->total, task, split));
+          fmt::format("fine_tuned gets none of the {} examples of {}, split {}, right: no "
+                      "candidate that merges it can be chosen. {}",
+                      record->total, task, split,
+                      experiment_.suite.is_language() ? "Is it the right tokenizer?"
+                                                      : "Is it the right head?"));
     }
   }
 
@@ -157,10 +164,10 @@ class Runner {
       const auto start = std::chrono::steady_clock::now();
       try {
         if (!is_bound) {
-          evaluator_.bind(source_.weights(row, candidate, task), label);
+          evaluator_->bind(source_.weights(row, candidate, task), label);
           is_bound = one_for_all;
         }
-        records_.put(done_record(run, evaluator_.evaluate(task, split).correct));
+        records_.put(done_record(run, evaluator_->evaluate(task, split).outcomes));
         ++summary_.computed;
       } catch (const Error& error) {
         if (ends_everything(error)) throw;
@@ -203,8 +210,8 @@ class Runner {
   AnalysisTable analysis_table(const AnalysisEntry& entry, const Row& row,
                                const Candidate& candidate) {
     if (looks_at_features(entry)) {
-      evaluator_.bind(source_.weights(row, candidate, ""), row_text(row, candidate));
-      return interference_table(evaluator_, row.task_set, experiment_.report_split);
+      evaluator_->bind(source_.weights(row, candidate, ""), row_text(row, candidate));
+      return interference_table(*evaluator_, row.task_set, experiment_.report_split);
     }
     const Updates updates(experiment_.suite.base, row_experts(experiment_.suite, row));
     const MergedUpdate merged(source_.merged_update(row, candidate), updates.base());
@@ -224,7 +231,7 @@ class Runner {
   const Experiment& experiment_;
   const RunSettings& settings_;
   const ResultStore store_;
-  SuiteEvaluator evaluator_;
+  std::unique_ptr<SuiteEvaluator> evaluator_;
   WeightSource source_;
   Plan plan_;
   KnownRecords records_;

@@ -1,9 +1,7 @@
 #include "experiment/suite_evaluator.h"
 
-#include <fmt/format.h>
-
-#include "checkpoint/tensor_hash.h"
-#include "eval/interference.h"
+#include "experiment/image_evaluator.h"
+#include "experiment/text_evaluator.h"
 
 namespace isomerge {
 
@@ -12,37 +10,14 @@ Preprocessing suite_preprocessing(const Suite& suite) {
   return {how.resize, how.crop, how.mean, how.std};
 }
 
-SuiteEvaluator::SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks,
-                               int threads, c10::Device device, at::ScalarType dtype)
-    : suite_(suite), encoder_(suite.encoder, device, dtype) {
-  options_.threads = threads;
-  options_.preprocessing = suite_preprocessing(suite);
-  const Checkpoint heads(suite.heads);
-  for (const std::string& name : tasks) {
-    const Task& task = require_task(suite, name);
-    auto set = open_image_set(task.data);
-    const at::Tensor weight = heads.read(name);
-    const auto [entry, is_new] = heads_.emplace(
-        name,
-        Head{ClassHead(weight, fmt::format("{}: {}", heads.label(), name)), tensor_hash(weight)});
-    entry->second.head.require_classes_of(*set);
-    sets_.emplace(name, std::move(set));
+std::unique_ptr<SuiteEvaluator> open_suite_evaluator(const Suite& suite,
+                                                     const std::vector<std::string>& tasks,
+                                                     int threads, c10::Device device,
+                                                     at::ScalarType dtype) {
+  if (suite.is_language()) {
+    return std::make_unique<TextEvaluator>(suite, tasks, threads, device, dtype);
   }
-}
-
-int64_t SuiteEvaluator::split_size(const std::string& task, const std::string& split) const {
-  return sets_.at(task)->require_split(split).size();
-}
-
-Evaluation SuiteEvaluator::evaluate(const std::string& task, const std::string& split) const {
-  return isomerge::evaluate(encoder_, heads_.at(task).head, *sets_.at(task), split, options_);
-}
-
-double SuiteEvaluator::interference(const std::string& task, const std::string& split) {
-  if (!expert_) expert_.emplace(suite_.encoder, encoder_.device());
-  const Checkpoint weights(require_task(suite_, task).expert);
-  expert_->bind(weights.read_all(), weights.label());
-  return mean_feature_distance(encoder_, *expert_, *sets_.at(task), split, options_);
+  return std::make_unique<ImageEvaluator>(suite, tasks, threads, device, dtype);
 }
 
 }  // namespace isomerge

@@ -1,10 +1,7 @@
-// experiment/suite_evaluator.h -- a suite's encoder, heads and datasets, opened once and asked
-// often.
+// experiment/suite_evaluator.h -- a suite's module and datasets, opened once and asked often.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +9,8 @@
 
 #include "checkpoint/checkpoint.h"
 #include "config/suite.h"
+#include "dataset/preprocessing.h"
 #include "eval/evaluate.h"
-#include "model/encoder.h"
 
 namespace isomerge {
 
@@ -22,42 +19,38 @@ Preprocessing suite_preprocessing(const Suite& suite);
 
 class SuiteEvaluator {
  public:
-  // Opens and checks everything that `tasks` need: encoder, heads, packs, that each head fits its
-  // images. The encoder computes in `dtype` (model/encoder.h). Throws Error(kInput) naming the
-  // file.
-  SuiteEvaluator(const Suite& suite, const std::vector<std::string>& tasks, int threads,
-                 c10::Device device = c10::Device(c10::kCPU), at::ScalarType dtype = at::kFloat);
+  explicit SuiteEvaluator(const Suite& suite) : suite_(suite) {}
+  virtual ~SuiteEvaluator() = default;
 
   const Suite& suite() const { return suite_; }
 
-  // Hash of one task's head: its shape and values.
-  std::string head_hash(const std::string& task) const { return heads_.at(task).hash; }
+  // Hash of one task's head: its shape and values. "" where tasks have none.
+  virtual std::string head_hash(const std::string& task) const = 0;
 
-  // The examples of a split. Throws Error(kInput) if the task's images have no such split.
-  int64_t split_size(const std::string& task, const std::string& split) const;
+  // The examples of a split. Throws Error(kInput) if the task's dataset has no such split.
+  virtual int64_t split_size(const std::string& task, const std::string& split) const = 0;
 
   // From now on evaluates these weights. `label` names them in messages.
-  void bind(const Weights& weights, const std::string& label) { encoder_.bind(weights, label); }
+  virtual void bind(const Weights& weights, const std::string& label) = 0;
 
-  // Which examples of a task's split the bound weights answer rightly. Throws as evaluate() does.
-  Evaluation evaluate(const std::string& task, const std::string& split) const;
+  // How right the bound weights answer each example of a task's split. Throws as evaluate() does.
+  virtual Evaluation evaluate(const std::string& task, const std::string& split) = 0;
 
   // How far the bound weights' features of a split are from those of the task's expert; see
-  // eval/interference.h. A second encoder is loaded for it.
-  double interference(const std::string& task, const std::string& split);
+  // eval/interference.h. A second encoder is loaded for it. Throws Error(kInput) for text.
+  virtual double interference(const std::string& task, const std::string& split) = 0;
 
  private:
-  struct Head {
-    ClassHead head;
-    std::string hash;
-  };
-
   const Suite& suite_;
-  EvaluationOptions options_;
-  Encoder encoder_;
-  std::optional<Encoder> expert_;
-  std::map<std::string, Head> heads_;
-  std::map<std::string, std::unique_ptr<ImageSet>> sets_;
 };
+
+// Opens and checks everything that `tasks` need: encoder, heads, images, that each head fits its
+// images; or model, tokenizer and text. The module computes in `dtype` (model/bound_module.h).
+// `suite` must outlive it. Throws Error(kInput) naming the file.
+std::unique_ptr<SuiteEvaluator> open_suite_evaluator(const Suite& suite,
+                                                     const std::vector<std::string>& tasks,
+                                                     int threads,
+                                                     c10::Device device = c10::Device(c10::kCPU),
+                                                     at::ScalarType dtype = at::kFloat);
 
 }  // namespace isomerge

@@ -9,9 +9,7 @@
 
 namespace isomerge {
 
-double Accuracy::value() const {
-  return total == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(total);
-}
+double Accuracy::value() const { return total == 0 ? 0.0 : correct / static_cast<double>(total); }
 
 Interval wilson_interval(const Accuracy& accuracy, double z) {
   if (accuracy.total == 0) return {0.0, 1.0};
@@ -21,8 +19,8 @@ Interval wilson_interval(const Accuracy& accuracy, double z) {
   const double reach = z * std::sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
   const double scale = 1.0 + z * z / n;
   // Exact at the ends, where rounding could leave [0, 1] or miss it by an ulp.
-  const double low = accuracy.correct == 0 ? 0.0 : (centre - reach) / scale;
-  const double high = accuracy.correct == accuracy.total ? 1.0 : (centre + reach) / scale;
+  const double low = accuracy.correct == 0.0 ? 0.0 : (centre - reach) / scale;
+  const double high = accuracy.correct == n ? 1.0 : (centre + reach) / scale;
   return {low, high};
 }
 
@@ -46,7 +44,7 @@ Interval mean_interval(const std::vector<Accuracy>& accuracies, double z) {
 }
 
 std::optional<double> normalised_accuracy(const Accuracy& merged, const Accuracy& fine_tuned) {
-  if (fine_tuned.correct == 0) return {};
+  if (fine_tuned.correct == 0.0) return {};
   return merged.value() / fine_tuned.value();
 }
 

@@ -8,7 +8,7 @@
 namespace isomerge {
 
 struct Accuracy {
-  int64_t correct = 0;
+  double correct = 0.0;  // answers, each counted as far as it is right
   int64_t total = 0;
 
   double value() const;  // correct / total; 0 if there are no examples
@@ -22,7 +22,8 @@ struct Interval {
 
 constexpr double kZ95 = 1.959963984540054;  // two-sided 95 % of the normal distribution
 
-// Wilson's score interval of a proportion (Wilson 1927). Without examples: [0, 1].
+// Wilson's score interval of a proportion (Wilson 1927). Without examples: [0, 1]. Of answers that
+// can be right in part it is too wide: their variance is below p (1 - p).
 Interval wilson_interval(const Accuracy& accuracy, double z = kZ95);
 
 // Mean over tasks, each task with the same weight. Throws Error(kInternal) on an empty list.

@@ -17,17 +17,25 @@ double ratio(int64_t part, int64_t whole) {
 
 // Difference of accuracies in one new sample of a task's examples.
 double draw_difference(const PairedCounts& task, std::mt19937_64& generator) {
-  const int64_t differing = task.only_first + task.only_second;
+  int64_t differing = 0;  // examples of the ways not yet drawn
+  for (const auto& [difference, count] : task.differing) differing += count;
   if (differing == 0) return 0.0;
   std::binomial_distribution<int64_t> how_many(task.total, ratio(differing, task.total));
-  const int64_t drawn = how_many(generator);
-  std::binomial_distribution<int64_t> for_first(drawn, ratio(task.only_first, differing));
-  return ratio(2 * for_first(generator) - drawn, task.total);
+  int64_t drawn = how_many(generator);
+  double sum = 0.0;
+  for (const auto& [difference, count] : task.differing) {
+    std::binomial_distribution<int64_t> this_way(drawn, ratio(count, differing));
+    const int64_t of_this = count == differing ? drawn : this_way(generator);
+    sum += static_cast<double>(difference) * static_cast<double>(of_this);
+    drawn -= of_this;
+    differing -= count;
+  }
+  return sum / static_cast<double>(task.total);
 }
 
 }  // namespace
 
-PairedCounts count_pairs(const std::vector<bool>& first, const std::vector<bool>& second) {
+PairedCounts count_pairs(const std::vector<float>& first, const std::vector<float>& second) {
   if (first.size() != second.size()) {
     throw Error(Fault::kInternal,
                 fmt::format("pairs of {} and {} outcomes", first.size(), second.size()));
@@ -35,8 +43,7 @@ PairedCounts count_pairs(const std::vector<bool>& first, const std::vector<bool>
   PairedCounts counts;
   counts.total = static_cast<int64_t>(first.size());
   for (size_t i = 0; i < first.size(); ++i) {
-    counts.only_first += first[i] && !second[i] ? 1 : 0;
-    counts.only_second += !first[i] && second[i] ? 1 : 0;
+    if (first[i] != second[i]) ++counts.differing[first[i] - second[i]];
   }
   return counts;
 }
@@ -49,7 +56,11 @@ Difference paired_difference(const std::vector<PairedCounts>& tasks) {
   const auto count = static_cast<double>(tasks.size());
   Difference difference;
   for (const PairedCounts& task : tasks) {
-    difference.value += ratio(task.only_first - task.only_second, task.total) / count;
+    double sum = 0.0;
+    for (const auto& [value, examples] : task.differing) {
+      sum += static_cast<double>(value) * static_cast<double>(examples);
+    }
+    difference.value += sum / static_cast<double>(task.total) / count;
   }
   std::mt19937_64 generator(1);
   std::vector<double> resampled;

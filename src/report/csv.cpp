@@ -88,7 +88,7 @@ std::string csv_tasks_text(const Table& table) {
       std::vector<std::string> numbers(5);
       if (cell.accuracy) {
         const Interval interval = wilson_interval(*cell.accuracy);
-        numbers = {std::to_string(cell.accuracy->correct), std::to_string(cell.accuracy->total),
+        numbers = {number_text(cell.accuracy->correct), std::to_string(cell.accuracy->total),
                    number_text(cell.accuracy->value()), number_text(interval.low),
                    number_text(interval.high)};
       }

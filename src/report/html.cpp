@@ -66,8 +66,9 @@ std::string tasks_table(const TableRow& row, const Table& table) {
     text += fmt::format("<tr><th scope=\"row\">{}</th>",
                         markup_escaped(task_title(table, cell.task) + chosen));
     if (cell.accuracy) {
-      text += fmt::format("<td>{} of {}</td><td>{}</td><td>{}</td>", cell.accuracy->correct,
-                          cell.accuracy->total, percent(cell.accuracy->value()),
+      text += fmt::format("<td>{} of {}</td><td>{}</td><td>{}</td>",
+                          number_text(cell.accuracy->correct), cell.accuracy->total,
+                          percent(cell.accuracy->value()),
                           interval_text(wilson_interval(*cell.accuracy)));
     } else {
       text += fmt::format("<td></td><td>{}</td><td></td>", cell.note);

@@ -1,6 +1,7 @@
 // The JSON form of csv.h.
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "report/csv.h"
 
 namespace isomerge {
@@ -13,7 +14,7 @@ Json number_or_null(const std::optional<double>& value) { return value ? Json(*v
 Json cell_json(const TaskCell& cell) {
   Json json = {{"task", cell.task}};
   if (cell.accuracy) {
-    json["correct"] = cell.accuracy->correct;
+    json["correct"] = Json::parse(number_text(cell.accuracy->correct));  // 731, not 731.0
     json["total"] = cell.accuracy->total;
     json["accuracy"] = cell.accuracy->value();
   }

@@ -11,22 +11,32 @@ namespace {
 
 constexpr int kFormat = 1;
 
+// The hashes that every evaluation depends on beside weights and the task's own.
+std::map<std::string, std::string> module_hashes(const Plan& plan) {
+  if (plan.tokenizer.empty()) return {{"encoder", plan.module}};
+  return {{"model", plan.module}, {"tokenizer", plan.tokenizer}};
+}
+
 std::string plan_text(const Plan& plan) {
   nlohmann::ordered_json tasks = nlohmann::ordered_json::object();
   for (const auto& [name, hashes] : plan.tasks) {
-    tasks[name] = {{"expert", hashes.expert}, {"head", hashes.head}, {"data", hashes.data}};
+    tasks[name] = {{"expert", hashes.expert}};
+    if (!hashes.head.empty()) tasks[name]["head"] = hashes.head;
+    tasks[name]["data"] = hashes.data;
   }
-  const nlohmann::ordered_json json = {
-      {"format", kFormat}, {"base", plan.base}, {"encoder", plan.encoder}, {"tasks", tasks}};
+  nlohmann::ordered_json json = {{"format", kFormat}, {"base", plan.base}};
+  for (const auto& [role, hash] : module_hashes(plan)) json[role] = hash;
+  json["tasks"] = tasks;
   return json.dump(2) + "\n";
 }
 
 Plan plan_of(const nlohmann::ordered_json& json) {
   Plan plan;
   plan.base = json.at("base");
-  plan.encoder = json.at("encoder");
+  plan.tokenizer = json.value("tokenizer", "");
+  plan.module = json.at(plan.tokenizer.empty() ? "encoder" : "model");
   for (const auto& [name, hashes] : json.at("tasks").items()) {
-    plan.tasks[name] = {hashes.at("expert"), hashes.at("head"), hashes.at("data")};
+    plan.tasks[name] = {hashes.at("expert"), hashes.value("head", ""), hashes.at("data")};
   }
   return plan;
 }
@@ -81,7 +91,7 @@ std::map<std::string, std::string> merge_hashes(const Plan& plan,
 
 std::map<std::string, std::string> feature_hashes(const Plan& plan,
                                                   const std::vector<std::string>& tasks) {
-  std::map<std::string, std::string> hashes = {{"encoder", plan.encoder}};
+  std::map<std::string, std::string> hashes = module_hashes(plan);
   for (const std::string& name : tasks) hashes["data/" + name] = hashes_of(plan, name).data;
   return hashes;
 }
@@ -90,8 +100,8 @@ std::map<std::string, std::string> run_hashes(const Plan& plan,
                                               const std::vector<std::string>& tasks,
                                               const std::string& task) {
   std::map<std::string, std::string> hashes = merge_hashes(plan, tasks);
-  hashes["encoder"] = plan.encoder;
-  hashes["head"] = hashes_of(plan, task).head;
+  hashes.merge(module_hashes(plan));
+  if (!hashes_of(plan, task).head.empty()) hashes["head"] = hashes_of(plan, task).head;
   hashes["data"] = hashes_of(plan, task).data;
   return hashes;
 }

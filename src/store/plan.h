@@ -12,14 +12,15 @@ namespace isomerge {
 // Content hashes by role.
 struct TaskHashes {
   std::string expert;
-  std::string head;  // of this task's head alone
+  std::string head;  // of this task's head alone; of text none
   std::string data;
   bool operator==(const TaskHashes&) const = default;
 };
 
 struct Plan {
   std::string base;
-  std::string encoder;
+  std::string module;                       // the encoder, or of text the model
+  std::string tokenizer;                    // of text alone
   std::map<std::string, TaskHashes> tasks;  // by task name
   bool operator==(const Plan&) const = default;
 };
@@ -47,9 +48,17 @@ std::map<std::string, std::string> merge_hashes(const Plan& plan,
 std::map<std::string, std::string> feature_hashes(const Plan& plan,
                                                   const std::vector<std::string>& tasks);
 
-// Mean and std; resizing and cropping, where there is any, are part of how the score is come by.
-template <class PreprocessT>
-void add_preprocessing(const PreprocessT& how, RunDefinition* run) {
+// How examples are read and answered. Mean and std have fields of their own; the rest, where it is
+// not the usual, is part of how the score is come by.
+template <class SuiteT>
+void add_protocol(const SuiteT& suite, RunDefinition* run) {
+  if (suite.is_language()) {
+    run->evaluation = kTextEvaluation;
+    run->evaluation += ", at most " + std::to_string(suite.text.most_tokens) + " tokens";
+    if (suite.text.normalise_length) run->evaluation += ", per token";
+    return;
+  }
+  const auto& how = suite.preprocess;
   run->mean = how.mean;
   run->std = how.std;
   if (how.resize > 0) run->evaluation += ", resized to " + std::to_string(how.resize);
@@ -69,7 +78,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
   run.revision = row.revision;
   run.task = task;
   run.split = split;
-  add_preprocessing(experiment.suite.preprocess, &run);
+  add_protocol(experiment.suite, &run);
   if (row.method == "fine_tuned") {
     run.tasks = {task};
   } else if (row.method != "zero_shot") {
@@ -104,7 +113,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   if (!looks_at_features(entry)) return run;
   run.alpha = candidate.alpha;
   run.split = experiment.report_split;
-  add_preprocessing(experiment.suite.preprocess, &run);
+  add_protocol(experiment.suite, &run);
   run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }

@@ -1,6 +1,6 @@
 #include "store/record.h"
 
-#include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/text.h"
 
 namespace isomerge {
 namespace {
@@ -24,6 +25,9 @@ Json options_json(const RunDefinition& run) {
   return json;
 }
 
+// Images are divided by a positive std.
+bool has_preprocessing(const RunDefinition& run) { return run.std != std::array<double, 3>{}; }
+
 Json run_json(const RunDefinition& run) {
   Json json = {{"method", run.method},
                {"revision", run.revision},
@@ -34,10 +38,10 @@ Json run_json(const RunDefinition& run) {
                {"average", run.average},
                {"tasks", run.tasks},
                {"task", run.task},
-               {"split", run.split},
-               {"preprocess", {{"mean", run.mean}, {"std", run.std}}},
-               {"evaluation", run.evaluation},
-               {"hashes", run.hashes}};
+               {"split", run.split}};
+  if (has_preprocessing(run)) json["preprocess"] = {{"mean", run.mean}, {"std", run.std}};
+  json["evaluation"] = run.evaluation;
+  json["hashes"] = run.hashes;
   if (run.split_attention) json["attention"] = "split";
   return json;
 }
@@ -60,8 +64,10 @@ RunDefinition run_of(const Json& json) {
   run.tasks = json.at("tasks").get<std::vector<std::string>>();
   run.task = json.at("task");
   run.split = json.at("split");
-  run.mean = json.at("preprocess").at("mean").get<std::array<double, 3>>();
-  run.std = json.at("preprocess").at("std").get<std::array<double, 3>>();
+  if (json.contains("preprocess")) {
+    run.mean = json.at("preprocess").at("mean").get<std::array<double, 3>>();
+    run.std = json.at("preprocess").at("std").get<std::array<double, 3>>();
+  }
   run.evaluation = json.at("evaluation");
   run.hashes = json.at("hashes").get<std::map<std::string, std::string>>();
   return run;
@@ -89,11 +95,9 @@ std::string run_key(const RunDefinition& run) {
 Record done_record(RunDefinition run, Outcomes outcomes) {
   Record record;
   record.run = std::move(run);
-  record.correct = std::count(outcomes.begin(), outcomes.end(), true);
+  record.correct = std::accumulate(outcomes.begin(), outcomes.end(), 0.0);
   record.total = static_cast<int64_t>(outcomes.size());
-  record.score = record.total == 0
-                     ? 0.0
-                     : static_cast<double>(record.correct) / static_cast<double>(record.total);
+  record.score = record.total == 0 ? 0.0 : record.correct / static_cast<double>(record.total);
   record.outcomes = std::move(outcomes);
   return record;
 }
@@ -114,7 +118,7 @@ std::string record_text(const Record& record) {
   } else {
     json["status"] = "done";
     json["score"] = record.score;
-    json["correct"] = record.correct;
+    json["correct"] = Json::parse(number_text(record.correct));  // 731, not 731.0
     json["total"] = record.total;
   }
   json["run"] = run_json(record.run);

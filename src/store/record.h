@@ -19,6 +19,8 @@ namespace isomerge {
 
 // How a score was come by; part of every key. Raise the revision when the numbers change.
 inline constexpr const char* kEvaluation = "argmax over the task's own classes, revision 1";
+inline constexpr const char* kTextEvaluation =
+    "choice of highest log-probability, or exact match and F1 of a greedy answer, revision 1";
 
 // Everything a score depends on. Its hash names the record.
 struct RunDefinition {
@@ -32,9 +34,10 @@ struct RunDefinition {
   std::vector<std::string> tasks;  // merged, in order; none: zero_shot; the evaluated: fine_tuned
   std::string task;                // evaluated
   std::string split;               // "val", "test"
-  std::array<double, 3> mean{}, std{};  // preprocessing per channel
+  std::array<double, 3> mean{}, std{};  // preprocessing per channel; of text none: zeros
   std::string evaluation = kEvaluation;
-  // "base", "encoder", "head", "data", "data/<task>", "expert/<task>": those that matter.
+  // "base", "encoder", "head", "data", "data/<task>", "expert/<task>"; of text "model" and
+  // "tokenizer" instead of encoder and head: those that matter.
   std::map<std::string, std::string> hashes;
 
   bool operator==(const RunDefinition&) const = default;
@@ -48,11 +51,11 @@ enum class RunStatus { kDone, kFailed };
 struct Record {
   RunDefinition run;
   RunStatus status = RunStatus::kDone;
-  std::string message;  // why it failed
-  int64_t correct = 0;
+  std::string message;   // why it failed
+  double correct = 0.0;  // sum of the outcomes
   int64_t total = 0;
   double score = 0.0;  // 0..1
-  Outcomes outcomes;   // `total` of them, `correct` true; none if failed
+  Outcomes outcomes;   // `total` of them; none if failed
 
   bool operator==(const Record&) const = default;
 };

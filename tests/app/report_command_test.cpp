@@ -23,7 +23,7 @@ class ReportCommand : public ::testing::Test {
       "methods": ["zero_shot", "fine_tuned", {"method": "iso_c", "alpha": [1, 1.5, 2]}],
       "figures": [{"figure": "sweep", "name": "alpha", "x": "alpha"}, {"figure": "per_task"}]})");
     const Experiment experiment = read_experiment(file_, {}, Files::kMayBeMissing);
-    Plan plan{"base", "encoder", {}};
+    Plan plan{"base", "encoder", "", {}};
     for (const std::string& task : experiment.rows[0].task_set) {
       plan.tasks[task] = {"expert " + task, "head " + task, "data " + task};
     }
@@ -36,7 +36,7 @@ class ReportCommand : public ::testing::Test {
           for (const std::string& task : row.task_set) {
             Outcomes outcomes(100);
             correct = (correct + 7) % 90;
-            std::fill_n(outcomes.begin(), correct + 5, true);
+            std::fill_n(outcomes.begin(), correct + 5, 1.0f);
             store.put(
                 done_record(define_run(experiment, row, candidate, task, split, plan), outcomes));
           }

@@ -22,7 +22,7 @@ TEST(Suite, HoldsWhatItsFileSaysWithAbsolutePaths) {
   const Suite suite = read_suite(folder / "suites/s.json");
   EXPECT_EQ(suite.title, "Small");
   EXPECT_EQ(suite.path, folder / "suites/s.json");
-  EXPECT_EQ(suite.encoder, folder / "m/encoder.pt");
+  EXPECT_EQ(suite.module, folder / "m/encoder.pt");
   EXPECT_EQ(suite.base, folder / "m/base.pt");
   EXPECT_EQ(suite.heads, folder / "m/heads.pt");
   EXPECT_EQ(suite.preprocess.mean, (std::array<double, 3>{0.5, 0.25, 0.0}));

@@ -67,16 +67,16 @@ class EvaluateTest : public testing::Test {
 
 TEST_F(EvaluateTest, SaysForEveryExampleOfTheSplitWhetherItIsRight) {
   const Evaluation result = run(1, 64);
-  ASSERT_EQ(result.correct.size(), static_cast<size_t>(kCount - kTest));
-  int64_t count = 0;
+  ASSERT_EQ(result.outcomes.size(), static_cast<size_t>(kCount - kTest));
+  double count = 0.0;
   for (int64_t i = kTest; i < kCount; ++i) {
-    EXPECT_EQ(result.correct[static_cast<size_t>(i - kTest)], right(i)) << i;
-    count += right(i) ? 1 : 0;
+    EXPECT_EQ(result.outcomes[static_cast<size_t>(i - kTest)], right(i) ? 1.0f : 0.0f) << i;
+    count += right(i) ? 1.0 : 0.0;
   }
   EXPECT_EQ(result.accuracy, (Accuracy{count, kCount - kTest}));
   EXPECT_GT(count, 200);  // the pixels do not make it trivial
   EXPECT_LT(count, 600);
-  EXPECT_EQ(run(1, 64, "val").correct.size(), static_cast<size_t>(kTest));
+  EXPECT_EQ(run(1, 64, "val").outcomes.size(), static_cast<size_t>(kTest));
 }
 
 TEST_F(EvaluateTest, ThreadsAndBatchesDoNotChangeTheResult) {
@@ -84,7 +84,7 @@ TEST_F(EvaluateTest, ThreadsAndBatchesDoNotChangeTheResult) {
   for (const int threads : {1, 2, 5}) {
     for (const int64_t batch_size : {1, 7, 64, 5000}) {
       const Evaluation other = run(threads, batch_size);
-      EXPECT_EQ(other.correct, one.correct) << threads << " " << batch_size;
+      EXPECT_EQ(other.outcomes, one.outcomes) << threads << " " << batch_size;
       EXPECT_EQ(other.accuracy, one.accuracy);
     }
   }

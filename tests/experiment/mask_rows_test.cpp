@@ -37,7 +37,7 @@ fs::path write_broken_suite(const TemporaryFolder& folder) {
   write_safetensors(folder / "bad.safetensors", bad);
   nlohmann::json json = {
       {"title", "Broken"},
-      {"encoder", suite.encoder},
+      {"encoder", suite.module},
       {"base", suite.base},
       {"heads", suite.heads},
       {"preprocess", {{"mean", suite.preprocess.mean}, {"std", suite.preprocess.std}}}};
@@ -97,9 +97,9 @@ class MaskRun : public ::testing::Test {
   // By hand: the first of the lambdas that answer most of the task's validation examples.
   double best_lambda(const std::string& task) const {
     double best = 0.0;
-    int64_t correct = -1;
+    double correct = -1.0;
     for (const double lambda : {0.2, 0.3, 0.4, 0.5, 0.6}) {
-      const int64_t got = find_mask(task, lambda, "val").value().correct;
+      const double got = find_mask(task, lambda, "val").value().correct;
       if (got > correct) best = lambda;
       correct = std::max(correct, got);
     }

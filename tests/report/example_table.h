@@ -53,7 +53,7 @@ class ExampleTable {
            const std::vector<int>& correct) {
     for (size_t t = 0; t < correct.size(); ++t) {
       Outcomes outcomes(10);
-      for (int i = 0; i < correct[t]; ++i) outcomes[static_cast<size_t>(i)] = true;
+      for (int i = 0; i < correct[t]; ++i) outcomes[static_cast<size_t>(i)] = 1.0f;
       store().put(done_record(run(row, index, row.task_set[t], split), outcomes));
     }
   }

@@ -26,7 +26,7 @@ void put(ExampleTable& example, const Row& row, const std::string& task, double 
          int64_t images) {
   Outcomes outcomes(static_cast<size_t>(images));
   const auto correct = std::llround(accuracy * static_cast<double>(images));
-  std::fill_n(outcomes.begin(), correct, true);
+  std::fill_n(outcomes.begin(), correct, 1.0f);
   example.store().put(done_record(example.run(row, 0, task, "test"), std::move(outcomes)));
 }
 

@@ -16,7 +16,7 @@ FoundRecord trial(int correct) {
   if (correct == kMissing) return {};
   if (correct == kFailed) return failed_record(example_run(), "x");
   Outcomes outcomes(10);
-  for (int i = 0; i < correct; ++i) outcomes[static_cast<size_t>(i)] = true;
+  for (int i = 0; i < correct; ++i) outcomes[static_cast<size_t>(i)] = 1.0f;
   return done_record(example_run(), outcomes);
 }
 

@@ -42,6 +42,16 @@ TEST(Outcomes, RefuseTextThatIsNotTheirs) {
   }
 }
 
+TEST(Outcomes, ThatAreRightInPartAreDecimalsThatReadBackExactly) {
+  const Outcomes outcomes = {1.0f, 0.0f, 2.0f / 3.0f, 0.5f, 0.1f};
+  EXPECT_EQ(outcomes_text(outcomes), "values 1,0,0.6666667,0.5,0.1");
+  EXPECT_EQ(parse_outcomes(outcomes_text(outcomes), 5), outcomes);
+  for (const char* text : {"values 1,0", "values 0.5,2", "values 0.5,-1", "values 0.5,x",
+                           "values 0.50,0", "values 0.5,", "values 0.5,nan"}) {
+    expect_mentions(error_message([&] { parse_outcomes(text, 2); }), {"outcomes"});
+  }
+}
+
 // A damaged count must not ask for memory.
 TEST(Outcomes, RefuseAHugeCountWithoutAllocatingIt) {
   error_message([] { parse_outcomes("gA==", static_cast<size_t>(-1) / 2); });
