@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from clip_vit import HuggingFaceTower, Shape, Tower, openclip_tower
-from files import Refused, read_tensors, run, write_script, write_tensors
+from files import Refused, empty, read_tensors, require_same, run, write_script, write_tensors
 from torch import nn
 
 TOLERANCE = 1e-4  # largest relative difference to the library's features that is rounding
@@ -143,16 +143,6 @@ class Transformers:
 LIBRARIES = {"open_clip": OpenClip, "transformers": Transformers}
 
 
-def require_same(label, expected, found):
-    """expected and found: name -> shape. One error with every difference."""
-    lines = [f"{name}: expected {list(shape)}, found {list(found[name]) if name in found else 'nothing'}"
-             for name, shape in sorted(expected.items()) if found.get(name) != shape]  # fmt: skip
-    lines += [f"{name}: expected nothing, found {list(found[name])}" for name in sorted(found.keys() - expected.keys())]
-    if lines:
-        more = f"\n  and {len(lines) - 20} more" if len(lines) > 20 else ""
-        raise Refused(f"{label} does not fit this model, {len(lines)} tensors differ:\n  " + "\n  ".join(lines[:20]) + more)
-
-
 def prefix_in(label, names, anchor):
     """What precedes `anchor` in the one name that ends with it."""
     found = [name for name in names if name == anchor or name.endswith("." + anchor)]
@@ -245,14 +235,6 @@ def check(library, scripted, tower):
             "this tower has something that the exporter does not know"
         )
     return difference
-
-
-def empty(scripted):
-    """One NaN stands for all values of every tensor: no bytes, and features that isomerge refuses until weights are bound."""
-    nothing = torch.full((), float("nan"))
-    for tensor in [*scripted.parameters(), *scripted.buffers()]:
-        value = nothing.to(tensor.dtype) if tensor.is_floating_point() else torch.zeros((), dtype=tensor.dtype)
-        tensor.data = value.expand(tensor.shape)
 
 
 def make_encoder(arguments):

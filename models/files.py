@@ -1,4 +1,4 @@
-"""What the exporters of this folder share: reading checkpoints by name, and writing files that appear complete or not at all."""
+"""What the exporters of this folder share: checkpoints by name, modules without weights, files that appear complete or not at all."""
 
 import os
 import sys
@@ -77,6 +77,14 @@ def write_script(path, scripted):
             full.unlink(missing_ok=True)
 
 
+def empty(scripted):
+    """One NaN stands for all values of every tensor: no bytes, and results that isomerge refuses until weights are bound."""
+    nothing = torch.full((), float("nan"))
+    for tensor in [*scripted.parameters(), *scripted.buffers()]:
+        value = nothing.to(tensor.dtype) if tensor.is_floating_point() else torch.zeros((), dtype=tensor.dtype)
+        tensor.data = value.expand(tensor.shape)
+
+
 def _flat(value, prefix=""):
     """Tensors of nested dictionaries under dotted names; the rest (an epoch, an optimiser's settings) is left out."""
     tensors = {}
@@ -119,3 +127,13 @@ def read_tensors(path):
     if not tensors:
         raise Refused(f"{path}: expected a dictionary of tensors, found {type(value).__name__}{' without any' if isinstance(value, dict) else ''}")
     return tensors
+
+
+def require_same(label, expected, found):
+    """expected and found: name -> shape. One error with every difference."""
+    lines = [f"{name}: expected {list(shape)}, found {list(found[name]) if name in found else 'nothing'}"
+             for name, shape in sorted(expected.items()) if found.get(name) != shape]  # fmt: skip
+    lines += [f"{name}: expected nothing, found {list(found[name])}" for name in sorted(found.keys() - expected.keys())]
+    if lines:
+        more = f"\n  and {len(lines) - 20} more" if len(lines) > 20 else ""
+        raise Refused(f"{label} does not fit this model, {len(lines)} tensors differ:\n  " + "\n  ".join(lines[:20]) + more)
