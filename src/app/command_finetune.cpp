@@ -37,17 +37,17 @@ TrainingRecipe recipe_of(const Arguments& arguments, const FinetuneDefaults& sui
   return recipe;
 }
 
-std::filesystem::path training_pack(const Arguments& arguments, const Suite& suite,
+std::filesystem::path training_data(const Arguments& arguments, const Suite& suite,
                                     const Task& task) {
   if (const auto data = arguments.find("data")) return *data;
   if (task.train.empty()) {
-    throw input_error(fmt::format("{}: task \"{}\" names no training pack (\"train\"); give --data",
+    throw input_error(fmt::format("{}: task \"{}\" names no training data (\"train\"); give --data",
                                   suite.path.string(), task.name));
   }
   std::error_code ignored;
   if (!std::filesystem::exists(task.train, ignored)) {
     throw input_error(
-        fmt::format("{}: no such file: the training pack of task \"{}\". Build it, or "
+        fmt::format("{}: no such file: the training data of task \"{}\". Build it, or "
                     "give another with --data",
                     task.train.string(), task.name));
   }
@@ -93,21 +93,22 @@ const CommandInfo& finetune_info() {
   static const CommandInfo info{
       "finetune",
       "SUITE.json --task NAME --out FILE [--steps N|--epochs N] [options]",
-      "train an expert: all weights of the base on one task, its head frozen",
+      "train an expert: all weights of the base on one task (its head stays as it is)",
       "  isomerge finetune experiments/suites/mini_vision.json --task digits --out "
       "digits.safetensors",
       {{"task", "NAME", "the task of the suite"},
        {"out", "FILE", "*.safetensors; FILE.state keeps an unfinished run, which goes on from it"},
-       {"data", "FILE", "pack with a split \"train\" (default: the task's \"train\" in the suite)"},
+       {"data", "FILE",
+        "pack or JSON lines with a split \"train\" (default: the task's \"train\" in the suite)"},
        {"steps", "N", "updates"},
-       {"epochs", "N", "or passes over the training images"},
-       {"batch", "N", "images of an update (default: 128)"},
+       {"epochs", "N", "or passes over the training examples"},
+       {"batch", "N", "examples of an update (default: 128)"},
        {"lr", "X", "peak of the learning rate (default: 1e-5)"},
        {"warmup", "N", "steps of linear rise before the cosine (default: 500)"},
        {"weight-decay", "X", "of AdamW (default: 0.1)"},
        {"clip", "X", "largest norm of the gradient (default: 1)"},
        {"shift", "N", "move images at random by up to so many pixels (default: 0)"},
-       {"seed", "N", "of the order of images and their moves (default: 0)"},
+       {"seed", "N", "of the order of examples and the moves of images (default: 0)"},
        {"save-every", "N", "steps between two states, which are validated too (default: 100)"},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
        {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},
@@ -125,10 +126,10 @@ int run_finetune(const Arguments& arguments) {
   const TrainingRecipe recipe = recipe_of(arguments, suite.finetune);
   const FinetuneSettings settings = settings_of(arguments);
   const auto start = std::chrono::steady_clock::now();
-  const FinetuneSummary summary =
-      finetune({task.name, suite.module, suite.base, suite.heads,
-                training_pack(arguments, suite, task), task.data, suite_preprocessing(suite)},
-               recipe, settings);
+  const FinetuneSummary summary = finetune(
+      {task.name, suite.module, suite.base, suite.heads, training_data(arguments, suite, task),
+       task.data, suite_preprocessing(suite), suite.tokenizer, suite.text.most_tokens},
+      recipe, settings);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   print_summary(settings.out.string(), summary, elapsed.count(), arguments.has("json"));
   return 0;

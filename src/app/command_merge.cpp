@@ -33,6 +33,7 @@ Recipe recipe_of(const Arguments& arguments) {
     recipe.experts.push_back(parse_expert(text));
   }
   if (const auto out = arguments.find("out")) recipe.out = *out;
+  if (const auto folder = arguments.find("statistics")) recipe.statistics = *folder;
   if (const auto alpha = arguments.find_number("alpha")) recipe.alpha = alpha;
   if (const auto text = arguments.find("precision")) recipe.precision = parse_precision(*text);
   if (const auto text = arguments.find("dtype")) recipe.dtype = parse_output_dtype(*text);
@@ -150,6 +151,7 @@ const CommandInfo& merge_info() {
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
        {"shard-size", "SIZE", "of tensors per file of an output folder: 5GiB (default: one file)"},
        {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},
+       {"statistics", "DIR", "of the experts, for fisher, regmean and mats: `isomerge statistics`"},
        {"cache", "DIR", "keep factorisations there, and reuse those of earlier merges"},
        {"set", "NAME=VALUE", "a ${NAME} of the recipe file", true},
        {"dry-run", "", "print what would happen to every tensor"},

@@ -38,6 +38,9 @@ int run_evaluate(const Arguments& arguments);
 const CommandInfo& finetune_info();
 int run_finetune(const Arguments& arguments);
 
+const CommandInfo& statistics_info();
+int run_statistics(const Arguments& arguments);
+
 const CommandInfo& run_info();
 int run_run(const Arguments& arguments);
 

@@ -61,11 +61,17 @@ int run_words(const std::vector<std::string>& words) {
 }  // namespace
 
 const std::vector<Command>& commands() {
-  static const std::vector<Command> all = {
-      {merge_info, run_merge},       {methods_info, run_methods},   {inspect_info, run_inspect},
-      {convert_info, run_convert},   {pack_info, run_pack},         {analyze_info, run_analyze},
-      {evaluate_info, run_evaluate}, {finetune_info, run_finetune}, {run_info, run_run},
-      {report_info, run_report}};
+  static const std::vector<Command> all = {{merge_info, run_merge},
+                                           {methods_info, run_methods},
+                                           {inspect_info, run_inspect},
+                                           {convert_info, run_convert},
+                                           {pack_info, run_pack},
+                                           {analyze_info, run_analyze},
+                                           {evaluate_info, run_evaluate},
+                                           {finetune_info, run_finetune},
+                                           {statistics_info, run_statistics},
+                                           {run_info, run_run},
+                                           {report_info, run_report}};
   return all;
 }
 

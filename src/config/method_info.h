@@ -28,13 +28,14 @@ struct OptionInfo {
 };
 
 struct MethodInfo {
-  std::string name = {};     // command line and records: "iso_c"
-  std::string title = {};    // tables and legends: "Iso-C"
-  std::string formula = {};  // one line, symbols of src/README.md
-  std::string needs = {};    // "base and experts"
-  std::string source = {};   // "arXiv:2502.04959, Algorithm 1"
-  std::string note = {};     // what it does to tensors that are not matrices, and other remarks
-  bool merges = true;        // false: zero_shot and fine_tuned, rows of a table without a merge
+  std::string name = {};         // command line and records: "iso_c"
+  std::string title = {};        // tables and legends: "Iso-C"
+  std::string formula = {};      // one line, symbols of src/README.md
+  std::string needs = {};        // "base and experts"
+  std::string source = {};       // "arXiv:2502.04959, Algorithm 1"
+  std::string note = {};         // what it does to tensors that are not matrices, and other remarks
+  bool merges = true;            // false: zero_shot and fine_tuned, rows of a table without a merge
+  bool uses_statistics = false;  // of each expert's examples: `isomerge statistics`
   std::optional<double> default_alpha = {};  // nothing where `merges` is false
   std::string alpha_grid = {};  // usual search range "0.1:3.0:0.1"; empty: alpha is fixed
   std::vector<OptionInfo> options = {};

@@ -96,6 +96,20 @@ void add_doubles(const Recipe& recipe, std::vector<std::string>& facts) {
   }
 }
 
+bool needs_statistics(const Recipe& recipe) {
+  const auto& all = method_infos();
+  const auto method = std::find_if(all.begin(), all.end(),
+                                   [&](const MethodInfo& it) { return it.name == recipe.method; });
+  return method != all.end() && method->uses_statistics && recipe.statistics.empty();
+}
+
+std::string statistics_hint(const Recipe& recipe) {
+  return fmt::format(
+      "no statistics given, which {} needs: --statistics DIR, a folder that "
+      "`isomerge statistics` wrote",
+      recipe.method);
+}
+
 }  // namespace
 
 std::string precision_text(Precision precision) {
@@ -153,6 +167,7 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   recipe.base = read_path(reader, "base", Files::kMustExist, problems);
   read_experts(reader, recipe, problems);
   recipe.out = read_path(reader, "out", Files::kMayBeMissing, problems);
+  recipe.statistics = read_path(reader, "statistics", Files::kMustExist, problems);
   recipe.dtype = parse_output_dtype(reader.find_choice("dtype", "as_base", kOutputDtypes));
   recipe.update_only = reader.find_bool("update_only", false);
   reader.finish();
@@ -176,6 +191,7 @@ void require_complete(const Recipe& recipe) {
   if (recipe.base.empty()) facts.push_back("no base given");
   if (recipe.experts.empty()) facts.push_back("no expert given");
   if (recipe.out.empty()) facts.push_back("no output given");
+  if (needs_statistics(recipe)) facts.push_back(statistics_hint(recipe));
   add_doubles(recipe, facts);
   if (facts.size() == 1) throw input_error(facts.front());
   if (!facts.empty()) {

@@ -162,7 +162,8 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<std::string>& sel
         entry.method.name == "tall_mask" ? own_masks(tasks) : std::map<std::string, Options>{};
     for (const Options& fixed : multiply(outside)) {
       for (const auto& line : alphas) {
-        Row row{entry.method.name, entry.method.revision, tasks, {}, line.size()};
+        Row row{entry.method.name, entry.method.revision,       tasks, {},
+                line.size(),       entry.method.uses_statistics};
         for (Options options : multiply(inside)) {
           options.insert(fixed.begin(), fixed.end());
           for (const auto& alpha : line) row.candidates.push_back({options, alpha, by_task});

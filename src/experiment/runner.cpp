@@ -65,7 +65,7 @@ class Runner {
         store_(settings.results),
         evaluator_(open_suite_evaluator(experiment.suite, tasks_of(experiment), settings.threads,
                                         settings.device)),
-        source_(experiment, settings.threads, settings.device),
+        source_(experiment, settings.results / "statistics", settings.threads, settings.device),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {
       evaluator_->split_size(task, experiment.select.split);  // say now what is missing

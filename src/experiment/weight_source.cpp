@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "config/configuration.h"
+#include "experiment/suite_statistics.h"
 #include "merge/merge_files.h"
 #include "merge/method.h"
 
@@ -40,6 +41,24 @@ Weights WeightSource::merged_update(const Row& row, const Candidate& candidate) 
   return update;
 }
 
+MethodInputs WeightSource::inputs_of(const Row& row, const Options& options) {
+  const auto kinds = statistics_of(row.method, options);
+  if (kinds.empty()) return {};
+  SuiteStatistics how;
+  how.folder = statistics_;
+  how.threads = threads_;
+  how.device = device_;
+  for (const std::string& task : row.task_set) {
+    std::vector<StatisticsKind> missing;
+    for (const StatisticsKind kind : kinds) {
+      if (complete_.insert({task, kind}).second) missing.push_back(kind);
+    }
+    if (!missing.empty()) complete_statistics(experiment_.suite, task, missing, how);
+  }
+  return {std::make_shared<StatisticsSet>(statistics_, row.task_set, kinds,
+                                          std::map<std::string, ExpectedOrigin>{})};
+}
+
 void WeightSource::merge(const Row& row, const Options& options) {
   const std::string wanted =
       configuration_text({row.method, options, {}}) + "," + join(row.task_set, ",");
@@ -51,9 +70,11 @@ void WeightSource::merge(const Row& row, const Options& options) {
   settings.dtype = compute_dtype(experiment_.precision);
   settings.threads = threads_;
   settings.device = device_;
-  merge_tensors(Updates(experiment_.suite.base, row_experts(experiment_.suite, row)),
-                require_method(row.method).rules(options), settings,
-                [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
+  const MergeSummary summary =
+      merge_tensors(Updates(experiment_.suite.base, row_experts(experiment_.suite, row)),
+                    require_method(row.method).rules(options, inputs_of(row, options)), settings,
+                    [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
+  findings_ = summary.findings;
   merged_for_ = wanted;
 }
 

@@ -141,8 +141,10 @@ class Executor {
     if (piece.role == Role::kExcluded || !out.has_update) {
       out.update = at::zeros_like(out.base);
     } else if (is_for_matrix_rule(piece, rules_)) {
-      Merged merged = rules_.matrix(factors_on(
-          std::move(loaded.updates), factor_source(settings_.cache, out.hashes), settings_.device));
+      Merged merged =
+          rules_.matrix(factors_on(std::move(loaded.updates),
+                                   factor_source(settings_.cache, out.hashes), settings_.device),
+                        {piece.info, piece.first, out.base});
       out.update = merged.update.to(c10::kCPU);
       out.findings = merged.findings;
     } else {

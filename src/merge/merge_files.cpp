@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/archive.h"
@@ -128,6 +129,12 @@ void report_oddities(const MergeSummary& summary) {
     log_warning(fmt::format("the experts of \"{}\" and \"{}\" hold the same values", a, b));
   }
   for (const auto& [name, found] : summary.findings) {
+    if (found.solver.was_used) {
+      log_info(fmt::format("{}: {} after {} steps, residual {} -> {}", name,
+                           found.solver.converged ? "solved" : "not solved",
+                           found.solver.iterations, number_text(found.solver.first_residual),
+                           number_text(found.solver.last_residual)));
+    }
     if (found.cut > 0) log_info(fmt::format("{}: {} directions count as zero", name, found.cut));
     if (found.tied > 0) {
       log_warning(
@@ -170,6 +177,20 @@ double resolved_alpha(const Recipe& recipe) {
   return recipe.alpha ? *recipe.alpha : require_method_info(recipe.method).default_alpha.value();
 }
 
+MethodInputs method_inputs(const Recipe& recipe, const Options& options) {
+  const auto kinds = statistics_of(recipe.method, options);
+  if (kinds.empty()) return {};
+  std::vector<std::string> tasks;
+  std::map<std::string, ExpectedOrigin> expected;
+  for (const auto& [task, path] : recipe.experts) {
+    std::vector<std::string> hashes;
+    for (const fs::path& file : Checkpoint(path).files()) hashes.push_back(hash_file(file));
+    expected[task].expert = hash_of_files(hashes);
+    tasks.push_back(task);
+  }
+  return {std::make_shared<StatisticsSet>(recipe.statistics, tasks, kinds, expected)};
+}
+
 MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resources,
                              FactorCache* cache) {
   MergeSettings settings;
@@ -184,11 +205,12 @@ MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resourc
 
 MergeSummary merge_files(const Recipe& recipe, const MergeResources& resources) {
   const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
-  const Rules rules = require_method(recipe.method).rules(options);
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   try {
     const Updates updates(recipe.base, experts);
+    const Rules rules =
+        require_method(recipe.method).rules(options, method_inputs(recipe, options));
     const OutputKind kind = output_kind(recipe.out);
     require_fitting_output(recipe, kind, updates.base());
     require_not_an_input(recipe.out, kind, updates.files());

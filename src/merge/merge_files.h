@@ -9,6 +9,7 @@
 
 #include "config/recipe.h"
 #include "merge/executor.h"
+#include "merge/method.h"
 
 namespace isomerge {
 
@@ -20,6 +21,10 @@ std::optional<at::ScalarType> chosen_dtype(OutputDtype dtype);
 
 // alpha when a recipe gives none: the method's default.
 double resolved_alpha(const Recipe& recipe);
+
+// The statistics that the recipe's method reads, each of them checked to be of its expert's bytes.
+// Throws Error(kInput), see StatisticsSet. Cost: hashes the experts' files, where there are any.
+MethodInputs method_inputs(const Recipe& recipe, const Options& options);
 
 // What a merge may use of the machine.
 struct MergeResources {

@@ -89,9 +89,8 @@ uint64_t peak_memory(const std::vector<uint64_t>& pieces, const std::vector<uint
 }  // namespace
 
 MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
-  const Rules rules =
-      require_method(recipe.method)
-          .rules(resolve_options(require_method_info(recipe.method), recipe.options));
+  const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
+  const Rules rules = require_method(recipe.method).rules(options, method_inputs(recipe, options));
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   const Updates updates(recipe.base, experts);

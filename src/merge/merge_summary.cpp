@@ -28,7 +28,8 @@ void SummaryBuilder::add(const Piece& piece, bool has_update, const Findings& fi
   has_update_ = has_update_ || has_update;
   const bool is_last = piece.first + piece.rows == row_count(piece.info);
   if (is_last && !has_update_ && piece.role != Role::kCopied) ++summary_.zero_updates;
-  if (findings.cut > 0 || findings.fallbacks > 0 || findings.tied > 0 || findings.repeats > 0) {
+  if (findings.cut > 0 || findings.fallbacks > 0 || findings.tied > 0 || findings.repeats > 0 ||
+      findings.solver.was_used) {
     summary_.findings.emplace_back(piece.info.name, findings);
   }
   for (size_t i = 0; i < hashes.size(); ++i) hashes_[i].update(hashes[i]);

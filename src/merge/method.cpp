@@ -10,8 +10,11 @@
 #include "base/text.h"
 #include "merge/consensus.h"
 #include "merge/dare.h"
+#include "merge/fisher.h"
 #include "merge/iso_c.h"
 #include "merge/iso_cts.h"
+#include "merge/mats.h"
+#include "merge/regmean.h"
 #include "merge/ties.h"
 #include "merge/tsv_m.h"
 
@@ -26,16 +29,19 @@ NullSpace null_space_of(const Options& options) {
 // are LAPACK's to choose.
 template <typename Rule, typename Cost>
 Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
-  const MatrixRule matrix =
-      null_space == NullSpace::kFill
-          ? MatrixRule([rule](const Factors& factors) { return rule(factors.by_lapack()); })
-          : MatrixRule(rule);
-  return {mean_rule(), matrix, cost};
+  const MatrixRule matrix = null_space == NullSpace::kFill
+                                ? MatrixRule([rule](const Factors& factors, const MatrixPlace&) {
+                                    return rule(factors.by_lapack());
+                                  })
+                                : MatrixRule([rule](Factors factors, const MatrixPlace&) {
+                                    return rule(std::move(factors));
+                                  });
+  return {.other = mean_rule(), .matrix = matrix, .matrix_cost = cost};
 }
 
-Rules average_rules(const Options&) { return {mean_rule()}; }
+Rules average_rules(const Options&, const MethodInputs&) { return {mean_rule()}; }
 
-Rules task_arithmetic_rules(const Options&) { return {sum_rule()}; }
+Rules task_arithmetic_rules(const Options&, const MethodInputs&) { return {sum_rule()}; }
 
 TiesOptions ties_options(const Options& options) {
   return {std::get<double>(options.at("keep")),
@@ -43,34 +49,36 @@ TiesOptions ties_options(const Options& options) {
           std::get<std::string>(options.at("merge")) == "mean"};
 }
 
-Rules ties_rules(const Options& options) { return {ties_rule(ties_options(options))}; }
+Rules ties_rules(const Options& options, const MethodInputs&) {
+  return {ties_rule(ties_options(options))};
+}
 
-Rules dare_ties_rules(const Options& options) {
+Rules dare_ties_rules(const Options& options, const MethodInputs&) {
   const auto seed = static_cast<uint64_t>(std::get<int64_t>(options.at("seed")));
   return {
       ties_rule(ties_options(options), dare_change(std::get<double>(options.at("drop")), seed))};
 }
 
-Rules tall_mask_rules(const Options& options) {
+Rules tall_mask_rules(const Options& options, const MethodInputs&) {
   return {tall_mask_rule(std::get<double>(options.at("lambda")),
                          std::get<std::string>(options.at("task")))};
 }
 
-Rules consensus_ta_rules(const Options& options) {
+Rules consensus_ta_rules(const Options& options, const MethodInputs&) {
   const auto& named = std::get<std::string>(options.at("lambdas"));
   return {consensus_rule({std::get<double>(options.at("lambda")),
                           named.empty() ? std::map<std::string, double>{} : parse_lambdas(named)},
                          std::get<int64_t>(options.at("min_tasks")))};
 }
 
-Rules tsv_m_rules(const Options& options) {
+Rules tsv_m_rules(const Options& options, const MethodInputs&) {
   const NullSpace null_space = null_space_of(options);
   return per_matrix(
       null_space, [=](Factors factors) { return merge_tsv_m(std::move(factors), null_space); },
       tsv_m_cost);
 }
 
-Rules iso_c_rules(const Options& options) {
+Rules iso_c_rules(const Options& options, const MethodInputs&) {
   const IsoCOptions resolved{std::get<double>(options.at("beta")),
                              std::get<double>(options.at("kept_fraction")), null_space_of(options)};
   return per_matrix(
@@ -78,7 +86,7 @@ Rules iso_c_rules(const Options& options) {
       [=](Factors factors) { return merge_iso_c(std::move(factors), resolved); }, iso_c_cost);
 }
 
-Rules iso_cts_rules(const Options& options) {
+Rules iso_cts_rules(const Options& options, const MethodInputs&) {
   const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")),
                                std::get<bool>(options.at("isotropic")), null_space_of(options)};
   return per_matrix(
@@ -89,7 +97,100 @@ Rules iso_cts_rules(const Options& options) {
       });
 }
 
+Rules fisher_rules(const Options& options, const MethodInputs& inputs) {
+  return {fisher_rule(inputs.statistics, std::get<double>(options.at("floor")))};
+}
+
+Rules regmean_rules(const Options& options, const MethodInputs& inputs) {
+  const double off_diagonal = std::get<double>(options.at("off_diagonal"));
+  const auto statistics = inputs.statistics;
+  return {.other = mean_rule(),
+          .matrix =
+              [=](const Factors& factors, const MatrixPlace& place) {
+                return merge_regmean(factors,
+                                     statistics->grams(StatisticsKind::kInput, place.info.name,
+                                                       place.info.shape[1], at::kFloat),
+                                     off_diagonal);
+              },
+          .takes =
+              [=](const std::string& name) {
+                return statistics->have_grams(StatisticsKind::kInput, name);
+              },
+          .matrix_cost = regmean_cost};
+}
+
+MatsOptions mats_options(const Options& options) {
+  const auto& start = std::get<std::string>(options.at("start"));
+  return {{std::get<int64_t>(options.at("iterations")),
+           std::get<std::string>(options.at("stopping")) == "legacy" ? Stopping::kLegacy
+                                                                     : Stopping::kCurrent},
+          start == "task_arithmetic" ? MatsStart::kTaskArithmetic
+          : start == "average"       ? MatsStart::kAverage
+          : start == "base"          ? MatsStart::kBase
+                                     : MatsStart::kZero,
+          std::get<double>(options.at("start_alpha"))};
+}
+
+// What of the statistics weighs one matrix.
+MatsMetric mats_metric(const StatisticsSet& statistics, const std::vector<StatisticsKind>& kinds,
+                       const MatrixPlace& place, double off_diagonal) {
+  const int64_t m = place.base.size(0), n = place.base.size(1);
+  const at::ScalarType dtype = place.base.scalar_type();
+  MatsMetric metric;
+  for (const StatisticsKind kind : kinds) {
+    if (kind == StatisticsKind::kFisher) {
+      metric.entries = statistics.fisher(place.info, place.first * n, m * n, dtype);
+      for (at::Tensor& entries : metric.entries) entries = entries.view({m, n});
+    } else if (kind == StatisticsKind::kInput) {
+      metric.inputs = statistics.grams(kind, place.info.name, n, dtype);
+    } else {
+      metric.outputs = statistics.grams(kind, place.info.name, place.info.shape[0], dtype);
+      for (at::Tensor& gram : metric.outputs) {
+        gram = gram.narrow(0, place.first, m).narrow(1, place.first, m).contiguous();
+      }
+    }
+  }
+  for (auto* grams : {&metric.inputs, &metric.outputs}) {
+    for (at::Tensor& gram : *grams) gram = scale_off_diagonal(std::move(gram), off_diagonal);
+  }
+  return metric;
+}
+
+Rules mats_rules(const Options& options, const MethodInputs& inputs) {
+  const MatsOptions resolved = mats_options(options);
+  const double off_diagonal = std::get<double>(options.at("off_diagonal"));
+  const auto kinds = statistics_of("mats", options);
+  const auto statistics = inputs.statistics;
+  return {.other = mean_rule(),
+          .matrix =
+              [=](const Factors& factors, const MatrixPlace& place) {
+                return merge_mats(factors, place.base,
+                                  mats_metric(*statistics, kinds, place, off_diagonal), resolved);
+              },
+          .takes =
+              [=](const std::string& name) {
+                return std::all_of(kinds.begin(), kinds.end(), [&](StatisticsKind kind) {
+                  return kind == StatisticsKind::kFisher || statistics->have_grams(kind, name);
+                });
+              },
+          .matrix_cost =
+              [=](int64_t m, int64_t n, int64_t tasks) {
+                return mats_cost(m, n, tasks, resolved.solver.iterations);
+              }};
+}
+
 }  // namespace
+
+std::vector<StatisticsKind> statistics_of(const std::string& method, const Options& options) {
+  if (method == "fisher") return {StatisticsKind::kFisher};
+  if (method == "regmean") return {StatisticsKind::kInput};
+  if (method != "mats") return {};
+  const auto& objective = std::get<std::string>(options.at("objective"));
+  if (objective == "fisher") return {StatisticsKind::kFisher};
+  if (objective == "regmean") return {StatisticsKind::kInput};
+  if (objective == "kfac") return {StatisticsKind::kInput, StatisticsKind::kOutput};
+  return {};
+}
 
 const std::vector<Method>& methods() {
   static const std::vector<Method> all = {
@@ -97,7 +198,8 @@ const std::vector<Method>& methods() {
       {"ties", ties_rules},           {"dare_ties", dare_ties_rules},
       {"tall_mask", tall_mask_rules}, {"consensus_ta", consensus_ta_rules},
       {"tsv_m", tsv_m_rules},         {"iso_c", iso_c_rules},
-      {"iso_cts", iso_cts_rules}};
+      {"iso_cts", iso_cts_rules},     {"fisher", fisher_rules},
+      {"regmean", regmean_rules},     {"mats", mats_rules}};
   return all;
 }
 

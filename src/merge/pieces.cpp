@@ -13,7 +13,8 @@ int64_t Piece::entries() const {
 }
 
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules) {
-  return piece.role == Role::kMatrix && rules.matrix && !piece.is_unchanged;
+  return piece.role == Role::kMatrix && rules.matrix && !piece.is_unchanged &&
+         (!rules.takes || rules.takes(piece.info.name));
 }
 
 std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,

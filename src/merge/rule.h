@@ -13,6 +13,14 @@
 
 namespace isomerge {
 
+// How a linear system was solved by iteration (merge/mats.h).
+struct SolverFindings {
+  bool was_used = false;
+  bool converged = false;
+  int64_t iterations = 0;
+  double first_residual = 0.0, last_residual = 0.0;
+};
+
 // What a person should know of one merged matrix.
 struct Findings {
   int64_t cut = 0;        // directions that counted as zero (linalg/rank.h, null_threshold)
@@ -21,6 +29,7 @@ struct Findings {
   // Factorisations that LAPACK repeated in fp64, since rounding could have decided which directions
   // count (linalg/rank.h, Rank).
   int64_t repeats = 0;
+  SolverFindings solver = {};
 };
 
 struct Merged {
@@ -28,8 +37,15 @@ struct Merged {
   Findings findings = {};
 };
 
+// Where a matrix comes from.
+struct MatrixPlace {
+  TensorInfo info = {};  // of the whole tensor
+  int64_t first = 0;  // its row at which the matrix starts: above 0 for parts of packed attention
+  at::Tensor base = {};  // [m, n], compute dtype
+};
+
 // Takes the updates, so that each is gone from memory once it was used.
-using MatrixRule = std::function<Merged(Factors)>;
+using MatrixRule = std::function<Merged(Factors, const MatrixPlace&)>;
 
 // What a matrix rule will need for T matrices [m, n] in fp32, by counting its products.
 struct MatrixCost {
@@ -42,7 +58,8 @@ struct MatrixCost {
 // The rules of one method. A method without a rule for matrices treats every tensor alike.
 struct Rules {
   std::shared_ptr<ElementwiseRule> other;
-  MatrixRule matrix = {};  // [m, n]; may be empty
+  MatrixRule matrix = {};                                   // [m, n]; may be empty
+  std::function<bool(const std::string& name)> takes = {};  // which matrices; empty: all
   std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
 };
 

@@ -195,6 +195,12 @@ Weights BoundModule::trainable_parameters() {
   return parameters;
 }
 
+std::map<const void*, std::string> BoundModule::addresses() const {
+  std::map<const void*, std::string> names;
+  for (const auto& [name, tensor] : state_->slots) names.emplace(tensor.const_data_ptr(), name);
+  return names;
+}
+
 Weights BoundModule::weights() const {
   Weights copies;
   for (const auto& [name, tensor] : state_->slots) {

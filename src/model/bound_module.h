@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ class BoundModule {
   // these tensors is what the module computes with. They require gradients from now on. A tensor of
   // several names comes once, under the first of them.
   Weights trainable_parameters();
+
+  // Where the module's tensors lie -> their name, the first one if a tensor has several: tells
+  // which of them an operation works on. Good until the next bind().
+  std::map<const void*, std::string> addresses() const;
 
   // Copies of all tensors of layout(), as they are now: in the module's dtype if floating, on the
   // CPU.

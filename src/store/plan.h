@@ -43,7 +43,8 @@ std::map<std::string, std::string> run_hashes(const Plan& plan,
 std::map<std::string, std::string> merge_hashes(const Plan& plan,
                                                 const std::vector<std::string>& tasks);
 
-// What the features of all tasks' images depend on beside weights: "encoder" and "data/<task>".
+// What the features of all tasks' examples, and statistics, depend on beside weights: "encoder" (of
+// text "model" and "tokenizer") and "data/<task>".
 // Throws likewise.
 std::map<std::string, std::string> feature_hashes(const Plan& plan,
                                                   const std::vector<std::string>& tasks);
@@ -91,6 +92,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
     run.split_attention = experiment.split_attention;
   }
   run.hashes = run_hashes(plan, run.tasks, task);
+  if (row.uses_statistics) run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }
 
@@ -110,6 +112,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   run.split_attention = experiment.split_attention;
   run.evaluation = analysis_text(entry);
   run.hashes = merge_hashes(plan, run.tasks);
+  if (row.uses_statistics) run.hashes.merge(feature_hashes(plan, run.tasks));
   if (!looks_at_features(entry)) return run;
   run.alpha = candidate.alpha;
   run.split = experiment.report_split;

@@ -1,5 +1,6 @@
 #include "train/finetune.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -35,7 +36,7 @@ void require_usable_output(const FinetuneTask& task, const fs::path& out) {
         fmt::format("{}: an expert is one file; name it *.safetensors", out.string()));
   }
   std::vector<fs::path> inputs = Checkpoint(task.base).files();
-  inputs.push_back(task.heads);
+  inputs.push_back(task.tokenizer.empty() ? task.heads : task.tokenizer);
   require_not_an_input(out, kind, inputs);
   require_writable_folder(fs::absolute(out).parent_path());
 }
@@ -45,14 +46,11 @@ class Run {
   Run(const FinetuneTask& task, const TrainingRecipe& recipe, const FinetuneSettings& settings)
       : settings_(settings),
         title_("fine-tuning " + task.name),
-        inputs_(task, settings.device),
-        recipe_(in_steps(recipe, inputs_.training.require_split("train").size())),
-        order_(inputs_.training.require_split("train"), static_cast<uint64_t>(recipe_.seed),
-               recipe_.shift),
-        optimizer_(inputs_.encoder.trainable_parameters(), recipe_.optimizer),
-        identity_(inputs_.identity) {
-    evaluation_.preprocessing = task.preprocessing;
-    evaluation_.threads = settings.threads;
+        inputs_(open_training_inputs(task, settings.device)),
+        recipe_(in_steps(recipe, inputs_->training().size())),
+        order_(inputs_->training(), static_cast<uint64_t>(recipe_.seed), recipe_.shift),
+        optimizer_(inputs_->module().trainable_parameters(), recipe_.optimizer),
+        identity_(inputs_->identity) {
     identity_["recipe"] = recipe_text(recipe_);
   }
 
@@ -65,16 +63,14 @@ class Run {
     train();
     summary.loss = loss_;
     const Weights expert = rounded_weights();
-    inputs_.encoder.bind(expert, "the expert");
+    inputs_->module().bind(expert, "the expert");
     summary.after = validation_accuracy();
     write(expert);
     return summary;
   }
 
  private:
-  Accuracy validation_accuracy() {
-    return evaluate(inputs_.encoder, inputs_.head, inputs_.validation, "val", evaluation_).accuracy;
-  }
+  Accuracy validation_accuracy() const { return inputs_->validate(settings_.threads); }
 
   // Continues where an earlier process stopped, if one did.
   void restore() {
@@ -83,7 +79,7 @@ class Run {
     if (!state) return;
     try {
       const at::NoGradGuard no_gradient;
-      for (auto& [name, parameter] : inputs_.encoder.trainable_parameters()) {
+      for (auto& [name, parameter] : inputs_->module().trainable_parameters()) {
         parameter.copy_(state->parameters.at(name));
       }
       optimizer_.restore(state->optimizer);
@@ -123,7 +119,7 @@ class Run {
     const double rate =
         scheduled_rate(recipe_.learning_rate, step_, recipe_.warmup, *recipe_.steps);
     try {
-      LossGradients found = loss_gradients(inputs_.encoder, inputs_.head, inputs_.reader,
+      LossGradients found = loss_gradients(inputs_->objective(),
                                            order_.examples(step_ * recipe_.batch, recipe_.batch),
                                            optimizer_.parameters(), settings_.threads);
       optimizer_.step(std::move(found.gradients), rate);
@@ -136,8 +132,8 @@ class Run {
 
   TrainingState state() {
     TrainingState out{step_, loss_, {}, optimizer_.state()};
-    const Weights all = inputs_.encoder.weights();
-    for (const auto& [name, parameter] : inputs_.encoder.trainable_parameters()) {
+    const Weights all = inputs_->module().weights();
+    for (const auto& [name, parameter] : inputs_->module().trainable_parameters()) {
       out.parameters[name] = all.at(name);
     }
     return out;
@@ -146,8 +142,8 @@ class Run {
   // The tensors of the base with the values of now, in the dtypes of the output.
   Weights rounded_weights() const {
     Weights out;
-    const Weights trained = inputs_.encoder.weights();
-    for (const TensorInfo& info : inputs_.base.tensors()) {
+    const Weights trained = inputs_->module().weights();
+    for (const TensorInfo& info : inputs_->base.tensors()) {
       const bool is_chosen = settings_.dtype && is_floating(info.dtype);
       out[info.name] =
           convert_finite(trained.at(info.name), is_chosen ? *settings_.dtype : info.dtype,
@@ -166,12 +162,11 @@ class Run {
 
   const FinetuneSettings settings_;
   const std::string title_;
-  TrainingInputs inputs_;
+  std::unique_ptr<TrainingInputs> inputs_;
   const TrainingRecipe recipe_;  // in steps
   ExampleOrder order_;
   Optimizer optimizer_;
   RunIdentity identity_;
-  EvaluationOptions evaluation_;
   int64_t step_ = 0;   // updates done
   double loss_ = 0.0;  // mean, as of the last state
 };
@@ -187,6 +182,10 @@ FinetuneSummary finetune(const FinetuneTask& task, const TrainingRecipe& recipe,
           fmt::format("expected at least 1 step between states and 1 thread, got {} "
                       "and {}",
                       settings.save_every, settings.threads));
+    }
+    if (!task.tokenizer.empty() && recipe.shift != 0) {
+      throw input_error(
+          fmt::format("shift: only images are moved; expected 0, got {}", recipe.shift));
     }
     require_usable_output(task, settings.out);
     const SingleThread single_thread;

@@ -1,4 +1,4 @@
-// train/finetune.h -- trains an expert: base + training images of one task -> checkpoint.
+// train/finetune.h -- trains an expert: base + training examples of one task -> checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -26,13 +26,14 @@ struct FinetuneSummary {
   int64_t steps = 0;
   int64_t resumed_at = 0;  // steps that an earlier process had done
   double loss = 0.0;       // mean of the training loss over the latest steps
-  Accuracy before, after;  // of base and expert, the latter as written, on validation images
+  Accuracy before, after;  // of base and expert, the latter as written, on validation examples
 };
 
-// Trains every parameter of the encoder, starting from the base, so that the task's frozen head
-// answers rightly: minimises the cross entropy (train/gradients.h) by AdamW (train/optimizer.h)
+// Trains every parameter of the module, starting from the base, so that the task's frozen head
+// answers rightly, or that the module writes the right answer: minimises the task's objective
+// (eval/objective.h) by AdamW (train/optimizer.h)
 // under scheduled_rate(), over the stream of ExampleOrder, in fp32. The module computes as in
-// evaluation. Buffers, and parameters that the features do not depend on, stay as in the base.
+// evaluation. Buffers, and parameters that the loss does not depend on, stay as in the base.
 //
 // Every `save_every` steps, and after a signal, the state is written to <out>.state; if that file
 // is there and of the same run, training continues from it. It is removed once `out` is written.

@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/tensor.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "base/error.h"
@@ -15,24 +12,16 @@
 namespace isomerge {
 namespace {
 
-at::Tensor features_of(const Encoder& encoder, const ClassHead& head, const at::Tensor& images) {
-  const at::Tensor features = encoder.encode_for_training(images);
-  head.require_features_of(encoder.path(), features.size(1));
-  if (!features.requires_grad()) {
-    throw input_error(encoder.path().string() +
-                      ": the features cannot be differentiated by any parameter; does forward "
+// The sum over the examples, divided by the weight of the whole batch.
+LossGradients chunk_gradients(const Objective& objective, std::span<const Example> examples,
+                              const std::vector<at::Tensor>& parameters, double batch_weight) {
+  const at::Tensor sum = objective.summed_loss(examples);
+  if (!sum.requires_grad()) {
+    throw input_error(objective.module_path().string() +
+                      ": its results cannot be differentiated by any parameter; does forward "
                       "switch gradients off?");
   }
-  return features;
-}
-
-// The sum over the examples, divided by `batch_size`.
-LossGradients chunk_gradients(const Encoder& encoder, const ClassHead& head, const Batch& batch,
-                              const std::vector<at::Tensor>& parameters, double batch_size) {
-  const at::Tensor logits = head.logits(features_of(encoder, head, batch.images));
-  const at::Tensor loss =
-      at::cross_entropy_loss(logits, at::tensor(batch.labels), /*weight=*/{}, at::Reduction::Sum)
-          .div(batch_size);
+  const at::Tensor loss = sum.div(batch_weight);
   LossGradients out;
   out.loss = loss.item<double>();
   try {
@@ -40,7 +29,7 @@ LossGradients chunk_gradients(const Encoder& encoder, const ClassHead& head, con
                                           /*retain_graph=*/false, /*create_graph=*/false,
                                           /*allow_unused=*/true);
   } catch (const std::exception& error) {
-    throw translate_torch_error(error, encoder.path().string() + ": differentiating forward");
+    throw translate_torch_error(error, objective.module_path().string() + ": differentiating");
   }
   return out;
 }
@@ -57,19 +46,21 @@ void add(LossGradients& sum, const LossGradients& part) {
 
 }  // namespace
 
-LossGradients loss_gradients(const Encoder& encoder, const ClassHead& head,
-                             const ExampleReader& reader, std::span<const Example> examples,
+LossGradients loss_gradients(const Objective& objective, std::vector<Example> examples,
                              const std::vector<at::Tensor>& parameters, int threads) {
-  const size_t chunk = kChunkSize, count = (examples.size() + chunk - 1) / chunk;
+  objective.arrange(&examples);
+  const std::span<const Example> all = examples;
+  const auto chunk = static_cast<size_t>(objective.chunk_size());
+  const size_t count = (all.size() + chunk - 1) / chunk;
+  const double weight = objective.weight(all);
   LossGradients sum;
   sum.gradients.resize(parameters.size());
   const SingleThread single_thread;
   ordered_parallel(
       count, threads,
       [&](size_t i) {
-        const auto part = examples.subspan(i * chunk, std::min(chunk, examples.size() - i * chunk));
-        return chunk_gradients(encoder, head, reader.read(part), parameters,
-                               static_cast<double>(examples.size()));
+        const auto part = all.subspan(i * chunk, std::min(chunk, all.size() - i * chunk));
+        return chunk_gradients(objective, part, parameters, weight);
       },
       [&](size_t, const LossGradients& part) { add(sum, part); });
   return sum;

@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "checkpoint/tensor_hash.h"
+#include "dataset/pack.h"
+#include "eval/evaluate.h"
 
 namespace isomerge {
 namespace {
@@ -46,30 +48,102 @@ std::string preprocessing_text(const Preprocessing& of) {
   return text;
 }
 
+// The base's hash and what every task has.
+RunIdentity common_identity(const FinetuneTask& task, const Weights& base, c10::Device device) {
+  return {{"task", task.name},
+          {"base", weights_hash(base)},
+          {"device", device.is_cpu() ? "cpu" : "cuda"}};
+}
+
+class ImageInputs : public TrainingInputs {
+ public:
+  ImageInputs(const FinetuneTask& task, c10::Device device)
+      : TrainingInputs(task.base),
+        encoder_(task.module, device),
+        training_(task.training),
+        validation_(task.validation),
+        head_(read_head(task)),
+        reader_(training_, task.preprocessing),
+        preprocessing_(task.preprocessing),
+        objective_(encoder_, head_, reader_) {
+    head_.require_classes_of(training_);
+    head_.require_classes_of(validation_);
+    require_fitting(training_, validation_, task.preprocessing.crop > 0);
+    training_.require_split("train");
+    validation_.require_split("val");
+    training_.verify();
+    const Weights weights = base.read_all();
+    encoder_.bind(weights, base.label());
+    identity = common_identity(task, weights, device);
+    identity.merge(RunIdentity{{"encoder", hash_file(task.module)},
+                               {"head", tensor_hash(head_.weight())},
+                               {"training", training_.checksum()},
+                               {"normalisation", preprocessing_text(task.preprocessing)}});
+  }
+
+  BoundModule& module() override { return encoder_; }
+  const Objective& objective() const override { return objective_; }
+  Split training() const override { return training_.require_split("train"); }
+
+  Accuracy validate(int threads) const override {
+    EvaluationOptions options;
+    options.preprocessing = preprocessing_;
+    options.threads = threads;
+    return evaluate(encoder_, head_, validation_, "val", options).accuracy;
+  }
+
+ private:
+  Encoder encoder_;
+  const Pack training_, validation_;
+  const ClassHead head_;
+  const ExampleReader reader_;  // of `training_`
+  const Preprocessing preprocessing_;
+  const ImageObjective objective_;
+};
+
+class TextInputs : public TrainingInputs {
+ public:
+  TextInputs(const FinetuneTask& task, c10::Device device)
+      : TrainingInputs(task.base),
+        model_(task.module, device),
+        tokenizer_(task.tokenizer),
+        training_(tokenize(TextSet(task.training), "train", tokenizer_, task.most_tokens)),
+        validation_(tokenize(TextSet(task.validation), "val", tokenizer_, task.most_tokens)),
+        objective_(model_, training_) {
+    require_vocabulary_of(model_, tokenizer_);
+    const Weights weights = base.read_all();
+    model_.bind(weights, base.label());
+    identity = common_identity(task, weights, device);
+    identity.merge(RunIdentity{{"model", hash_file(task.module)},
+                               {"tokenizer", hash_file(task.tokenizer)},
+                               {"training", hash_file(task.training)},
+                               {"most_tokens", std::to_string(task.most_tokens)}});
+  }
+
+  BoundModule& module() override { return model_; }
+  const Objective& objective() const override { return objective_; }
+  Split training() const override {
+    return {"train", 0, static_cast<int64_t>(training_.prompts.size())};
+  }
+
+  Accuracy validate(int threads) const override {
+    TextOptions options;
+    options.threads = threads;
+    return evaluate(model_, tokenizer_, validation_, options).accuracy;
+  }
+
+ private:
+  LanguageModel model_;
+  const Tokenizer tokenizer_;
+  const TokenizedSplit training_, validation_;
+  const TextObjective objective_;
+};
+
 }  // namespace
 
-TrainingInputs::TrainingInputs(const FinetuneTask& task, c10::Device device)
-    : base(task.base),
-      encoder(task.encoder, device),
-      training(task.training),
-      validation(task.validation),
-      head(read_head(task)),
-      reader(training, task.preprocessing) {
-  head.require_classes_of(training);
-  head.require_classes_of(validation);
-  require_fitting(training, validation, task.preprocessing.crop > 0);
-  training.require_split("train");
-  validation.require_split("val");
-  training.verify();
-  const Weights weights = base.read_all();
-  encoder.bind(weights, base.label());
-  identity = {{"task", task.name},
-              {"encoder", hash_file(task.encoder)},
-              {"base", weights_hash(weights)},
-              {"head", tensor_hash(head.weight())},
-              {"training", training.checksum()},
-              {"normalisation", preprocessing_text(task.preprocessing)},
-              {"device", device.is_cpu() ? "cpu" : "cuda"}};
+std::unique_ptr<TrainingInputs> open_training_inputs(const FinetuneTask& task, c10::Device device) {
+  if (task.tokenizer.empty()) return std::make_unique<ImageInputs>(task, device);
+  return std::make_unique<TextInputs>(task, device);
 }
 
 }  // namespace isomerge

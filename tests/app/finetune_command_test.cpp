@@ -154,7 +154,7 @@ TEST_F(FinetuneCommand, SaysWhatIsWrongInOneLine) {
   expect_mentions(refusal({"finetune", suite_, "--task", "shape", "--out", out}),
                   {"unknown task \"shape\" (nearest: \"shapes\")"});
   expect_mentions(refusal({"finetune", suite_, "--task", "bare", "--out", out}),
-                  {"suite.json: task \"bare\" names no training pack", "--data"});
+                  {"suite.json: task \"bare\" names no training data", "--data"});
   expect_mentions(refusal({"finetune", suite_, "--task", "unbuilt", "--out", out}),
                   {"no.pack: no such file", "\"unbuilt\"", "--data"});
   expect_mentions(refusal({"finetune", suite_, "--task", "shapes"}), {"--out is missing"});

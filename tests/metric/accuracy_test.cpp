@@ -18,7 +18,8 @@ TEST(Accuracy, IsCorrectOverTotalAndZeroWithoutExamples) {
 // Published: Newcombe 1998, Table I, method 3 (81/263, 15/148, 0/20, 1/29), and common tables.
 TEST(Wilson, MatchesPublishedValues) {
   const struct {
-    int64_t correct, total;
+    double correct;
+    int64_t total;
     double low, high;
   } rows[] = {{81, 263, 0.2553, 0.3662}, {15, 148, 0.0624, 0.1605}, {0, 20, 0.0, 0.1611},
               {1, 29, 0.0061, 0.1718},   {0, 10, 0.0, 0.2775},      {10, 10, 0.7225, 1.0},
@@ -32,10 +33,11 @@ TEST(Wilson, MatchesPublishedValues) {
 
 TEST(Wilson, IsExactAtTheEndsAndEverythingWithoutExamples) {
   for (const int64_t n : {1, 7, 10, 1000, 123457}) {
-    EXPECT_EQ((wilson_interval({0, n}).low), 0.0);
-    EXPECT_EQ((wilson_interval({n, n}).high), 1.0);
-    EXPECT_GT((wilson_interval({0, n}).high), 0.0);
-    EXPECT_LT((wilson_interval({n, n}).low), 1.0);
+    const Accuracy none{0.0, n}, all{static_cast<double>(n), n};
+    EXPECT_EQ(wilson_interval(none).low, 0.0);
+    EXPECT_EQ(wilson_interval(all).high, 1.0);
+    EXPECT_GT(wilson_interval(none).high, 0.0);
+    EXPECT_LT(wilson_interval(all).low, 1.0);
   }
   EXPECT_EQ((wilson_interval({0, 0}).low), 0.0);
   EXPECT_EQ((wilson_interval({0, 0}).high), 1.0);

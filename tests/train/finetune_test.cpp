@@ -13,6 +13,8 @@
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
+#include "dataset/pack.h"
+#include "eval/evaluate.h"
 #include "support/expect_error.h"
 #include "support/pack_file.h"
 #include "support/script_module.h"
@@ -32,7 +34,8 @@ class FinetuneTest : public testing::Test {
              files_ / "heads.safetensors",
              files_ / "train.pack",
              files_ / "data.pack",
-             {0, 0, {0.5, 0.5, 0.5}, {0.3, 0.3, 0.3}}};
+             {0, 0, {0.5, 0.5, 0.5}, {0.3, 0.3, 0.3}},
+             /*tokenizer=*/""};
     recipe_.steps = 60;
     recipe_.batch = 40;  // three chunks, the last one short
     recipe_.learning_rate = 0.05;
@@ -166,8 +169,8 @@ TEST_F(FinetuneTest, EveryInputIsPartOfTheRun) {
     write_safetensors(task_.base, base);
   });
   expect_mentions(other_base, {"another run than this one: base: expected "});
-  const std::string other_encoder = restored(task_.encoder, [&] {
-    linear_module(at::ones({9, 3}), at::ones({3})).save(task_.encoder);
+  const std::string other_encoder = restored(task_.module, [&] {
+    linear_module(at::ones({9, 3}), at::ones({3})).save(task_.module);
   });
   expect_mentions(other_encoder, {"another run than this one: encoder: expected "});
   const std::string other_data = restored(task_.training, [&] {
@@ -200,7 +203,7 @@ TEST_F(FinetuneTest, TheExpertHasTheBasesTensorsAndSaysHowItWasMade) {
 TEST_F(FinetuneTest, TheAccuracyIsThatOfTheFile) {
   recipe_.steps = 8;
   expert();
-  Encoder encoder(task_.encoder);
+  Encoder encoder(task_.module);
   encoder.bind(Checkpoint(settings_.out).read_all(), "expert");
   EvaluationOptions options;
   options.preprocessing = task_.preprocessing;
@@ -223,7 +226,7 @@ TEST_F(FinetuneTest, LeavesBuffersUnusedParametersAndWholeNumbersAsTheyAre) {
   module.methods =
       "def forward(self, images: Tensor):\n"
       "    return images[:, 0].flatten(1).matmul(self.w) * self.scale\n";
-  module.save(task_.encoder);
+  module.save(task_.module);
   const Weights base = {{"w", at::eye(3).to(at::kHalf)},
                         {"unused", at::full({2}, 0.3f)},
                         {"scale", at::full({1}, 3.0f)},
@@ -313,7 +316,7 @@ TEST_F(FinetuneTest, RefusesOutputsThatAreNoExpertOrAnInput) {
 }
 
 TEST_F(FinetuneTest, RefusesNumbersThatMakeNoSenseBeforeItReadsAnything) {
-  task_.encoder = "missing.pt";
+  task_.module = "missing.pt";
   recipe_.learning_rate = 0.0;
   expect_mentions(refusal(), {"lr: expected a number above 0"});
   recipe_.learning_rate = 0.1;

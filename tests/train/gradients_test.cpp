@@ -48,7 +48,7 @@ class LossGradientsTest : public testing::Test {
   LossGradients run(Encoder& encoder, const ClassHead& head, int threads = 1) const {
     std::vector<at::Tensor> parameters;
     for (const auto& [name, tensor] : encoder.trainable_parameters()) parameters.push_back(tensor);
-    return loss_gradients(encoder, head, *reader_, examples_, parameters, threads);
+    return loss_gradients(ImageObjective(encoder, head, *reader_), examples_, parameters, threads);
   }
 
   TemporaryFolder folder_;
