@@ -1,4 +1,4 @@
-"""The mini T5's tokenizer and what it reads: text with gaps for pretraining, rendered examples of the tasks.
+"""The mini T5's tokenizer and what it reads: exercises on text for pretraining, rendered examples of the tasks.
 
 `t5_text.py` trains the tokenizer, t5/spiece.model, on the text and the training examples that `make -C data/mini language` leaves. Ids are T5's: padding 0, the
 end 1, unknown 2, a hundred gaps (sentinels) above the pieces, the first one highest.
@@ -19,7 +19,9 @@ TASKS = ["language", "program", "part", "topic", "origin", "spelling", "manual",
 PIECES, SENTINELS, END = 3500, 100, 1
 VOCABULARY = -(-(PIECES + SENTINELS) // 64) * 64  # rows of the embedding
 LONGEST = 64  # tokens of a line of text; the rest is cut off
-NOISE, SPAN = 0.2, 3  # share of tokens that gaps hide, and of how many tokens a gap is on average
+NOISE, SPAN = 0.25, 3  # share of tokens that gaps hide, and of how many tokens a gap is on average
+DAMAGE, REPAIRED = 0.1, 32  # share of tokens dropped, changed or moved, each; tokens of a line to repair
+EXERCISES = {"gaps": 0.5, "continuation": 0.3, "repair": 0.2}  # how often
 
 
 def read_task(task, split):
@@ -81,6 +83,34 @@ def with_gaps(ids, rng):
         answer += [sentinel, *ids[place + before : place + before + length]]
         place += before + length
     return [*shown, END], [*answer, END]
+
+
+def to_continue(ids, rng):
+    """A line's start -> its rest: one gap, at the end."""
+    cut = rng.integers(len(ids) // 4, 3 * len(ids) // 4) + 1
+    sentinel = PIECES + SENTINELS - 1
+    return [*ids[:cut], sentinel, END], [sentinel, *ids[cut:], END]
+
+
+def to_repair(ids, rng):
+    """A damaged line, after the last sentinel -> the line. Teaches copying, which gaps do not."""
+    ids, damaged = ids[:REPAIRED], []
+    for token, luck in zip(ids, rng.random(len(ids)) / DAMAGE):
+        if luck < 1:
+            continue
+        if luck < 2:
+            damaged.append(int(rng.integers(3, PIECES)))
+        elif luck < 3:
+            damaged.insert(max(0, len(damaged) - 1), token)
+        else:
+            damaged.append(token)
+    return [PIECES, *damaged, END], [*ids, END]
+
+
+def exercise(ids, rng):
+    """-> input, target"""
+    kind = rng.choice(list(EXERCISES), p=list(EXERCISES.values()))
+    return {"gaps": with_gaps, "continuation": to_continue, "repair": to_repair}[kind](ids, rng)
 
 
 def batches(pairs, size, rng):
