@@ -59,7 +59,8 @@ class Runner {
       : experiment_(experiment),
         settings_(settings),
         store_(settings.results),
-        evaluator_(experiment.suite, tasks_of(experiment), settings.threads, settings.device),
+        evaluator_(experiment.suite, tasks_of(experiment), settings.threads, settings.device,
+                   experiment.bf16_encoder ? at::kBFloat16 : at::kFloat),
         source_(experiment, settings.threads, settings.device),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {

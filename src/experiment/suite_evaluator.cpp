@@ -39,7 +39,7 @@ Evaluation SuiteEvaluator::evaluate(const std::string& task, const std::string& 
 }
 
 double SuiteEvaluator::interference(const std::string& task, const std::string& split) {
-  if (!expert_) expert_.emplace(suite_.encoder, encoder_.device());
+  if (!expert_) expert_.emplace(suite_.encoder, encoder_.device(), encoder_.dtype());
   const Checkpoint weights(require_task(suite_, task).expert);
   expert_->bind(weights.read_all(), weights.label());
   return mean_feature_distance(encoder_, *expert_, *sets_.at(task), split, options_);

@@ -169,6 +169,7 @@ Encoder& Encoder::operator=(Encoder&&) noexcept = default;
 
 const std::filesystem::path& Encoder::path() const { return state_->path; }
 c10::Device Encoder::device() const { return state_->device; }
+at::ScalarType Encoder::dtype() const { return state_->dtype; }
 const std::vector<TensorInfo>& Encoder::layout() const { return state_->layout; }
 
 void Encoder::bind(const Weights& weights, const std::string& label) {

@@ -47,13 +47,16 @@ std::map<std::string, std::string> merge_hashes(const Plan& plan,
 std::map<std::string, std::string> feature_hashes(const Plan& plan,
                                                   const std::vector<std::string>& tasks);
 
-// Mean and std; resizing and cropping, where there is any, are part of how the score is come by.
-template <class PreprocessT>
-void add_preprocessing(const PreprocessT& how, RunDefinition* run) {
+// How images become features: mean and std; resizing, cropping and an encoder in bf16, where there
+// are any, are part of how the score is come by.
+template <class ExperimentT>
+void add_encoding(const ExperimentT& experiment, RunDefinition* run) {
+  const auto& how = experiment.suite.preprocess;
   run->mean = how.mean;
   run->std = how.std;
   if (how.resize > 0) run->evaluation += ", resized to " + std::to_string(how.resize);
   if (how.crop > 0) run->evaluation += ", cropped to " + std::to_string(how.crop);
+  if (experiment.bf16_encoder) run->evaluation += ", encoder in bf16";
 }
 
 // The run behind one cell: the ONE place where experiment files become keys, called by the runner
@@ -69,7 +72,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
   run.revision = row.revision;
   run.task = task;
   run.split = split;
-  add_preprocessing(experiment.suite.preprocess, &run);
+  add_encoding(experiment, &run);
   if (row.method == "fine_tuned") {
     run.tasks = {task};
   } else if (row.method != "zero_shot") {
@@ -104,7 +107,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   if (!looks_at_features(entry)) return run;
   run.alpha = candidate.alpha;
   run.split = experiment.report_split;
-  add_preprocessing(experiment.suite.preprocess, &run);
+  add_encoding(experiment, &run);
   run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }
