@@ -52,9 +52,12 @@ def place(root, name, *outer):
     return next((path for path in (*(root / folder / name for folder in outer), root / name) if path.is_dir()), root / name)
 
 
-def folder_images(folder, keep=lambda path: True):
-    """(path, label) of every image below one folder per class, both sorted; class names."""
+def folder_images(folder, keep=lambda path: True, of=None):
+    """(path, label) of every image below one folder per class, both sorted; class names, which have to be those of another part if `of` gives them."""
     classes = sorted(entry.name for entry in require(folder).iterdir() if entry.is_dir())
+    if of is not None and classes and classes != of:  # labels count the folders: one fewer would shift them all
+        absent, extra = (", ".join(sorted(a - b)) or "none" for a, b in ((set(of), set(classes)), (set(classes), set(of))))
+        raise Missing(f"{folder}: expected the {len(of)} classes of the other part, found {len(classes)}: without {absent}; unknown there: {extra}")
     found = []
     for label, name in enumerate(classes):
         files = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in SUFFIXES and keep(path))
@@ -180,7 +183,7 @@ def dtd(root):
     folder = root / "dtd"
     if (folder / "train").is_dir():  # the folders of the task-vector code: val/ is the test set
         train, classes = folder_images(folder / "train")
-        return Files(classes, train, folder_images(folder / "val")[0])
+        return Files(classes, train, folder_images(folder / "val", of=classes)[0])
     classes = sorted(entry.name for entry in require(folder / "images").iterdir() if entry.is_dir())
 
     def part(*lists):  # the first of the ten divisions
@@ -192,7 +195,7 @@ def dtd(root):
 def eurosat(root):
     folder = root / "EuroSAT_splits"
     test, classes = folder_images(folder / "test")
-    return Files(classes, [], test, val=folder_images(folder / "val")[0])
+    return Files(classes, [], test, val=folder_images(folder / "val", of=classes)[0])
 
 
 def gtsrb(root):
@@ -226,7 +229,7 @@ def svhn(root):
 
 def sun397(root):
     train, classes = folder_images(root / "sun397" / "train")
-    return Files(classes, train, folder_images(root / "sun397" / "val")[0])
+    return Files(classes, train, folder_images(root / "sun397" / "val", of=classes)[0])
 
 
 def stl10(root):
@@ -328,7 +331,7 @@ def fashion_mnist(root):
 def rendered_sst2(root):
     folder = place(root, "rendered-sst2", "RenderedSST2")
     train, classes = folder_images(folder / "train")
-    return Files(classes, train, folder_images(folder / "test")[0])
+    return Files(classes, train, folder_images(folder / "test", of=classes)[0])
 
 
 def emnist(root):  # the images lie on their side, and stay so: that is what the experts were trained on

@@ -1,3 +1,5 @@
+#include <chrono>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +18,7 @@ namespace {
 struct TaskScore {
   std::string task, title;
   Accuracy accuracy;
+  double seconds = 0.0;  // reading images included, loading encoder and weights not
 };
 
 std::vector<TaskScore> evaluate_tasks(SuiteEvaluator& evaluator,
@@ -26,8 +29,11 @@ std::vector<TaskScore> evaluate_tasks(SuiteEvaluator& evaluator,
   Progress progress("evaluating", static_cast<uint64_t>(total));
   std::vector<TaskScore> scores;
   for (const std::string& task : tasks) {
+    const auto start = std::chrono::steady_clock::now();
     const Evaluation result = evaluator.evaluate(task, split);
-    scores.push_back({task, require_task(evaluator.suite(), task).title, result.accuracy});
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    scores.push_back(
+        {task, require_task(evaluator.suite(), task).title, result.accuracy, elapsed.count()});
     progress.add(static_cast<uint64_t>(result.accuracy.total), task);
   }
   return scores;
@@ -50,7 +56,8 @@ void print_json(const std::vector<TaskScore>& scores, const std::string& weights
          {"total", score.accuracy.total},
          {"accuracy", score.accuracy.value()},
          {"low", interval.low},
-         {"high", interval.high}});
+         {"high", interval.high},
+         {"seconds", score.seconds}});
   }
   const nlohmann::ordered_json out = {{"weights", weights},
                                       {"split", split},

@@ -1,11 +1,15 @@
 #include "checkpoint/convert.h"
 
+#include <functional>
+#include <memory>
+
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "checkpoint/archive.h"
 #include "checkpoint/output.h"
+#include "checkpoint/renamed_checkpoint.h"
 #include "checkpoint/safetensors.h"
 
 namespace isomerge {
@@ -26,8 +30,24 @@ void require_options_fit(const fs::path& out, OutputKind kind, const ConvertOpti
   }
 }
 
-std::vector<TensorInfo> output_tensors(const Checkpoint& in, const ConvertOptions& options) {
-  std::vector<TensorInfo> tensors = in.tensors();
+// What is written: the input's tensors, under its names or under others.
+struct Source {
+  std::vector<TensorInfo> tensors;
+  std::function<at::Tensor(const std::string& name)> read;
+  std::vector<std::string> left_out;
+};
+
+Source source_of(const Checkpoint& in, const ConvertOptions& options) {
+  if (!options.names) {
+    return {in.tensors(), [&in](const std::string& name) { return in.read(name); }, {}};
+  }
+  const auto renamed = std::make_shared<RenamedCheckpoint>(in, *options.names, options.prefix);
+  return {renamed->tensors(), [renamed](const std::string& name) { return renamed->read(name); },
+          renamed->left_out()};
+}
+
+std::vector<TensorInfo> output_tensors(std::vector<TensorInfo> tensors,
+                                       const ConvertOptions& options) {
   for (TensorInfo& info : tensors) {
     if (options.dtype && is_floating(info.dtype)) info.dtype = *options.dtype;
   }
@@ -55,11 +75,15 @@ std::string model_card(const fs::path& out, const Checkpoint& in, size_t tensors
 
 FolderOptions folder_options(const fs::path& out, const Checkpoint& in,
                              const ConvertOptions& options, size_t tensors) {
-  return folder_beside(out, in, options.shard_bytes.value_or(0), model_card(out, in, tensors));
+  FolderOptions folder =
+      folder_beside(out, in, options.shard_bytes.value_or(0), model_card(out, in, tensors));
+  if (options.names) folder.texts.erase("config.json");
+  return folder;
 }
 
 // Returns the bytes of the tensors in the program's dtypes.
-uint64_t write_program(const Checkpoint& in, const fs::path& out, const Checkpoint& program) {
+uint64_t write_program(const Checkpoint& in, const Source& source, const fs::path& out,
+                       const Checkpoint& program) {
   if (program.format() != Format::kTorchScript) {
     throw input_error(
         fmt::format("{}: a TorchScript output takes its program from a TorchScript file, but {} is "
@@ -67,8 +91,8 @@ uint64_t write_program(const Checkpoint& in, const fs::path& out, const Checkpoi
                     out.string(), program.label(), format_text(program.format())));
   }
   require_not_an_input(out, OutputKind::kTorchScript, program.files());
-  require_same_layout(program.layout(), {in.layout()});
-  write_archive(out, program, [&](const std::string& name) { return in.read(name); });
+  require_same_layout(program.layout(), {{in.label(), source.tensors}});
+  write_archive(out, program, source.read);
   return bytes_of(program.tensors());
 }
 
@@ -79,17 +103,19 @@ ConvertSummary convert_checkpoint(const Checkpoint& in, const fs::path& out,
   const OutputKind kind = output_kind(out);
   require_options_fit(out, kind, options);
   require_not_an_input(out, kind, in.files());
-  const std::vector<TensorInfo> tensors = output_tensors(in, options);
-  ConvertSummary summary{out, Format::kSafetensors, tensors.size(), bytes_of(tensors)};
+  const Source source = source_of(in, options);
+  const std::vector<TensorInfo> tensors = output_tensors(source.tensors, options);
+  ConvertSummary summary{out, Format::kSafetensors, tensors.size(), bytes_of(tensors),
+                         source.left_out};
   if (kind != OutputKind::kTorchScript) {
     StreamedOutput output(out, kind, tensors, output_metadata(in),
                           folder_options(out, in, options, tensors.size()));
-    for (const TensorInfo& info : tensors) output.write(info.name, in.read(info.name));
+    for (const TensorInfo& info : tensors) output.write(info.name, source.read(info.name));
     output.commit();
   } else {
     summary.format = Format::kTorchScript;
-    summary.bytes = options.program ? write_program(in, out, Checkpoint(*options.program))
-                                    : write_program(in, out, in);
+    summary.bytes = options.program ? write_program(in, source, out, Checkpoint(*options.program))
+                                    : write_program(in, source, out, in);
   }
   return summary;
 }

@@ -14,10 +14,20 @@
 namespace isomerge {
 namespace {
 
-const std::vector<std::string> kKeys = {"title",     "suite",   "tasks",    "methods",
-                                        "precision", "exclude", "average",  "attention",
-                                        "select",    "report",  "analyses", "figures"};
+const std::vector<std::string> kKeys = {
+    "title",     "suite",      "tasks",  "methods", "precision", "exclude", "average",
+    "attention", "evaluation", "select", "report",  "analyses",  "figures"};
 const std::vector<std::string> kSplits = {"val", "test"};
+
+// "evaluation": {"precision": "bf16"}.
+bool reads_bf16_encoder(ObjectReader& experiment, Problems& problems) {
+  const JsonValue* value = experiment.find("evaluation");
+  if (value == nullptr) return false;
+  ObjectReader reader(*value, "\"evaluation\"", experiment.file(), problems);
+  const bool is_bf16 = reader.find_choice("precision", "fp32", {"fp32", "bf16"}) == "bf16";
+  reader.finish();
+  return is_bf16;
+}
 
 Select read_select(ObjectReader& experiment, Problems& problems) {
   Select select;
@@ -114,6 +124,7 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   out.average = reader.find_strings("average");
   out.split_attention =
       parse_attention(reader.find_choice("attention", "packed", {"packed", "split"}));
+  out.bf16_encoder = reads_bf16_encoder(reader, problems);
   out.select = read_select(reader, problems);
   read_report(reader, out, files, problems);
   const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);

@@ -1,8 +1,8 @@
 // config/experiment.h -- one table: which methods with which options over which tasks of a suite.
 //
 // A file holds "title", "suite", "methods", and if need be "tasks", "precision", "exclude",
-// "average", "select", "report", "analyses", "figures": the members of Experiment. Any option,
-// "alpha" and "tasks" take a value, a list, or a range "0.1:1.0:0.1"; axes multiply.
+// "average", "evaluation", "select", "report", "analyses", "figures": the members of Experiment.
+// Any option, "alpha" and "tasks" take a value, a list, or a range "0.1:1.0:0.1"; axes multiply.
 #pragma once
 
 #include <cstdint>
@@ -67,6 +67,7 @@ struct Experiment {
   std::vector<std::string> exclude;
   std::vector<std::string> average;
   bool split_attention = false;  // as of Recipe
+  bool bf16_encoder = false;     // images are encoded in bf16, not fp32
   Select select;
   std::string report_split = "test";
   std::optional<std::string> published;  // "<absolute path>#<key>"

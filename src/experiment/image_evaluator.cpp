@@ -34,7 +34,7 @@ Evaluation ImageEvaluator::evaluate(const std::string& task, const std::string& 
 }
 
 double ImageEvaluator::interference(const std::string& task, const std::string& split) {
-  if (!expert_) expert_.emplace(suite().module, encoder_.device());
+  if (!expert_) expert_.emplace(suite().module, encoder_.device(), encoder_.dtype());
   const Checkpoint weights(require_task(suite(), task).expert);
   expert_->bind(weights.read_all(), weights.label());
   return mean_feature_distance(encoder_, *expert_, *sets_.at(task), split, options_);

@@ -64,7 +64,8 @@ class Runner {
         settings_(settings),
         store_(settings.results),
         evaluator_(open_suite_evaluator(experiment.suite, tasks_of(experiment), settings.threads,
-                                        settings.device)),
+                                        settings.device,
+                                        experiment.bf16_encoder ? at::kBFloat16 : at::kFloat)),
         source_(experiment, settings.results / "statistics", settings.threads, settings.device),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {

@@ -112,6 +112,7 @@ BoundModule& BoundModule::operator=(BoundModule&&) noexcept = default;
 
 const std::filesystem::path& BoundModule::path() const { return state_->path; }
 c10::Device BoundModule::device() const { return state_->device; }
+at::ScalarType BoundModule::dtype() const { return state_->dtype; }
 const std::vector<TensorInfo>& BoundModule::layout() const { return state_->layout; }
 
 void BoundModule::require_method(const std::string& name,

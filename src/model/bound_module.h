@@ -31,6 +31,7 @@ class BoundModule {
 
   const std::filesystem::path& path() const;
   c10::Device device() const;
+  at::ScalarType dtype() const;  // in which it computes
 
   // Parameters and buffers by dotted name ("visual.conv1.weight"), sorted, dtype as in the file.
   const std::vector<TensorInfo>& layout() const;

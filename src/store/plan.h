@@ -51,12 +51,14 @@ std::map<std::string, std::string> feature_hashes(const Plan& plan,
 
 // How examples are read and answered. Mean and std have fields of their own; the rest, where it is
 // not the usual, is part of how the score is come by.
-template <class SuiteT>
-void add_protocol(const SuiteT& suite, RunDefinition* run) {
+template <class ExperimentT>
+void add_protocol(const ExperimentT& experiment, RunDefinition* run) {
+  const auto& suite = experiment.suite;
   if (suite.is_language()) {
     run->evaluation = kTextEvaluation;
     run->evaluation += ", at most " + std::to_string(suite.text.most_tokens) + " tokens";
     if (suite.text.normalise_length) run->evaluation += ", per token";
+    if (experiment.bf16_encoder) run->evaluation += ", model in bf16";
     return;
   }
   const auto& how = suite.preprocess;
@@ -64,6 +66,7 @@ void add_protocol(const SuiteT& suite, RunDefinition* run) {
   run->std = how.std;
   if (how.resize > 0) run->evaluation += ", resized to " + std::to_string(how.resize);
   if (how.crop > 0) run->evaluation += ", cropped to " + std::to_string(how.crop);
+  if (experiment.bf16_encoder) run->evaluation += ", encoder in bf16";
 }
 
 // The run behind one cell: the ONE place where experiment files become keys, called by the runner
@@ -79,7 +82,7 @@ RunDefinition define_run(const ExperimentT& experiment, const RowT& row,
   run.revision = row.revision;
   run.task = task;
   run.split = split;
-  add_protocol(experiment.suite, &run);
+  add_protocol(experiment, &run);
   if (row.method == "fine_tuned") {
     run.tasks = {task};
   } else if (row.method != "zero_shot") {
@@ -116,7 +119,7 @@ RunDefinition define_analysis(const ExperimentT& experiment, const RowT& row,
   if (!looks_at_features(entry)) return run;
   run.alpha = candidate.alpha;
   run.split = experiment.report_split;
-  add_protocol(experiment.suite, &run);
+  add_protocol(experiment, &run);
   run.hashes.merge(feature_hashes(plan, run.tasks));
   return run;
 }

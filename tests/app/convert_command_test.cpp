@@ -83,6 +83,40 @@ TEST_F(ConvertCommand, GoesAroundThroughAllFormatsWithoutLosingABit) {
   EXPECT_EQ(Checkpoint(path("out.safetensors")).metadata().at("format"), "pt");
 }
 
+TEST_F(ConvertCommand, GoesUnderTheNamesOfTheOtherLibraryAndBackToTheSameBytes) {
+  const Weights tower = {{"model.visual.conv1.weight", random_tensor({8, 3, 2, 2}, 3)},
+                         {"model.visual.proj", random_tensor({8, 4}, 4).to(at::kHalf)},
+                         {"model.visual.transformer.resblocks.0.attn.in_proj_weight",
+                          random_tensor({24, 8}, 5).to(at::kFloat)}};
+  write_safetensors(path("tower.safetensors"), tower, {{"author", "me"}, {"format", "pt"}});
+  folder_.write("config.json", "{\"of\": \"OpenCLIP\"}");
+  const ProgramResult there = convert("tower.safetensors", "hf/", {"--names", "hf", "--json"});
+  EXPECT_EQ(there.exit_code, 0) << there.err;
+  EXPECT_EQ(nlohmann::json::parse(there.out)["tensors"], 5);
+  EXPECT_FALSE(std::filesystem::exists(path("hf/config.json"))) << "another library's";
+  EXPECT_TRUE(Checkpoint(path("hf")).contains("visual_projection.weight"));
+  const ProgramResult back =
+      convert("hf", "back.safetensors", {"--names", "openclip", "--prefix", "model."});
+  EXPECT_EQ(back.exit_code, 0) << back.err;
+  EXPECT_EQ(TemporaryFolder::read(path("back.safetensors")),
+            TemporaryFolder::read(path("tower.safetensors")));
+  ScriptModule module;
+  for (const auto& [name, tensor] : tower) {
+    module.parameters.push_back({name.substr(6), at::zeros(tensor.sizes(), tensor.options())});
+  }
+  module.methods = "def forward(self, x):\n  return x\n";
+  module.save(path("tower.pt"));
+  EXPECT_EQ(convert("hf", "m.pt", {"--names", "openclip", "--program", path("tower.pt")}).exit_code,
+            0);
+  EXPECT_TRUE(Checkpoint(path("m.pt")).read("visual.proj").equal(tower.at("model.visual.proj")));
+
+  expect_refusal(convert("hf", "x.safetensors", {"--names", "clip"}),
+                 {"--names", "openclip or hf"});
+  expect_refusal(convert("hf", "x.safetensors", {"--prefix", "model."}), {"--prefix is for"});
+  expect_refusal(convert("in.safetensors", "x/", {"--names", "hf"}), {"visual.conv1.weight"});
+  EXPECT_FALSE(std::filesystem::exists(path("x")));
+}
+
 TEST_F(ConvertCommand, TakesStateDictsAndKeepsAReadmeThatIsThere) {
   PickleBytes pickle;
   pickle.raw("}").text("w").tensor("ByteStorage", "0", 3, 0, {3}, {1}).raw("s");

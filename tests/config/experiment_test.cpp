@@ -43,6 +43,17 @@ std::vector<std::string> texts(const Row& row) {
 
 using Names = std::vector<std::string>;
 
+TEST(Experiment, EncodesInBf16OnlyWhereItsFileSaysSo) {
+  const Lab lab;
+  const std::string methods = "\"methods\": [\"average\"]";
+  EXPECT_FALSE(lab.read(methods).bf16_encoder);
+  EXPECT_FALSE(lab.read(methods + ", \"evaluation\": {\"precision\": \"fp32\"}").bf16_encoder);
+  EXPECT_TRUE(lab.read(methods + ", \"evaluation\": {\"precision\": \"bf16\"}").bf16_encoder);
+  EXPECT_TRUE(lab.read(methods, {{"evaluation.precision", "bf16"}}).bf16_encoder);
+  expect_mentions(lab.error(methods + ", \"evaluation\": {\"precision\": \"fp16\", \"split\": 1}"),
+                  {"line 2", "\"fp16\"", "fp32", "bf16", "\"split\""});
+}
+
 TEST(Experiment, HoldsWhatItsFileSays) {
   const Lab lab;
   lab.folder().write("e/published.json", "{}");

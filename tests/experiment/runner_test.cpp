@@ -115,6 +115,33 @@ TEST_F(RunnerTest, InterferenceIsThatOfTheChosenAlphaOnTheReportsSplit) {
   EXPECT_EQ(run("r").computed, 0);
 }
 
+// The encoder's precision is part of what a record is: neither takes the other's.
+TEST_F(RunnerTest, RecordsOfABf16EncoderStandBesideThoseInFp32) {
+  std::string text = TemporaryFolder::read(file_);
+  text.replace(text.find("\"zero_shot"), text.find("],\n    \"select") - text.find("\"zero_shot"),
+               "\"average\"");
+  folder_.write("two.json", text);
+  EXPECT_EQ(run("r").computed, 6) << "two tasks: the experts on both splits, the mean on one";
+  const auto in_fp32 = records("r");
+  text.replace(text.rfind('}'), 1, R"(, "evaluation": {"precision": "bf16"}})");
+  folder_.write("two.json", text);
+  const RunSummary in_bf16 = run("r");
+  EXPECT_EQ(in_bf16.computed, 6);
+  EXPECT_EQ(in_bf16.reused, 0);
+  bool differs = false;
+  for (const auto& [name, bytes] : records("r")) {
+    if (in_fp32.contains(name)) continue;
+    const Record record = parse_record(bytes, name);
+    EXPECT_EQ(record.run.evaluation, std::string(kEvaluation) + ", encoder in bf16");
+    RunDefinition same = record.run;
+    same.evaluation = kEvaluation;
+    const Record other = parse_record(in_fp32.at(run_key(same) + ".json"), name);
+    EXPECT_NEAR(record.score, other.score, 0.01);
+    differs = differs || record.outcomes != other.outcomes;
+  }
+  EXPECT_TRUE(differs) << "all of them were computed in fp32";
+}
+
 TEST_F(RunnerTest, AnAnalysisThatFailsIsReportedAndTheRestGoesOn) {
   std::string text = TemporaryFolder::read(file_);
   text.replace(text.rfind('}'), 1,

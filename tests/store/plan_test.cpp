@@ -96,6 +96,9 @@ TEST(DefineRun, SaysHowImagesAreBroughtToOneSizeWhereTheyAre) {
   EXPECT_EQ(define().evaluation, std::string(kEvaluation) + ", resized to 224");
   experiment.suite.preprocess.crop = 200;
   EXPECT_EQ(define().evaluation, std::string(kEvaluation) + ", resized to 224, cropped to 200");
+  experiment.bf16_encoder = true;
+  EXPECT_EQ(define().evaluation,
+            std::string(kEvaluation) + ", resized to 224, cropped to 200, encoder in bf16");
   experiment.split_attention = true;
   EXPECT_TRUE(define().split_attention);
 }
