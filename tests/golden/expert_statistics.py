@@ -1,0 +1,119 @@
+"""Writes golden/statistics_t5.safetensors and golden/statistics_vit.safetensors: Fisher information and both kinds of Gram matrices of the small T5 v1.1 of t5.py and
+of the small CLIP tower of clip.py, by hooks and autograd on the modules of `transformers` in fp64 (T5's norms are fp32 at any precision). Needs transformers:
+
+    bash -c '. tests/interop/clip_venv.sh && "$python" tests/golden/expert_statistics.py'
+
+Tensors: fisher/<parameter>, input/<weight>, output/<weight>, whole matrices, fp32, of some of the parameters; of the tower also its `head` and `labels`.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "interop"))
+import clip_run  # noqa: E402
+
+clip_run.declare()
+import transformers  # noqa: E402
+
+T5 = {"model_type": "t5", "vocab_size": 90, "d_model": 24, "d_kv": 8, "num_heads": 2, "d_ff": 40, "num_layers": 2, "num_decoder_layers": 3,
+      "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}  # fmt: skip
+CLIP = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 24, "patch_size": 8, "layer_norm_eps": 1e-4}
+
+
+class Watch:
+    """Rows that go into the linear layers of a model, and the gradients that come back to what comes out."""
+
+    def __init__(self, model):
+        self.names = {module: f"{name}.weight" for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+        self.inputs, self.outputs = {}, {}
+        for module in self.names:
+            module.register_forward_hook(self.forward)
+            module.register_full_backward_hook(self.backward)
+
+    def forward(self, module, inputs, output):
+        self.inputs.setdefault(self.names[module], []).append(inputs[0].detach().flatten(0, -2))
+
+    def backward(self, module, grad_input, grad_output):
+        self.outputs.setdefault(self.names[module], []).append(grad_output[0].detach().flatten(0, -2))
+
+    @staticmethod
+    def gram(parts):
+        rows = torch.cat(parts)
+        return rows.T @ rows / len(rows)
+
+
+def collect(model, losses):
+    """losses: one function per example."""
+    watch, fisher = Watch(model), {}
+    for loss in losses:
+        model.zero_grad()
+        loss().backward()
+        for name, parameter in model.named_parameters():
+            if parameter.grad is not None:
+                fisher[name] = fisher.get(name, 0) + parameter.grad**2 / len(losses)
+    return fisher, {name: watch.gram(parts) for name, parts in watch.inputs.items()}, {name: watch.gram(parts) for name, parts in watch.outputs.items()}
+
+
+def write(name, fisher, inputs, outputs, parameters, weights, more):
+    tensors = {f"fisher/{it}": fisher[it] for it in parameters} | {f"input/{it}": inputs[it] for it in weights} | {f"output/{it}": outputs[it] for it in weights}
+    (HERE / f"statistics_{name}.safetensors").write_bytes(save({key: value.float().contiguous() for key, value in (tensors | more).items()}))
+
+
+def t5():
+    batch = load_file(HERE / "t5" / "v1_1_untied.safetensors")
+    model = transformers.T5ForConditionalGeneration(transformers.T5Config(**T5))
+    state = torch.jit.load(HERE / "t5" / "v1_1_untied.pt").state_dict()
+    model.lm_head.weight = torch.nn.Parameter(torch.empty_like(state["lm_head.weight"]))  # the library would tie it
+    aliases = {f"{stack}.embed_tokens.weight": state["shared.weight"] for stack in ("encoder", "decoder")}
+    model.load_state_dict(state | aliases)
+    model.double().eval()
+
+    def loss(i, row):
+        ids = batch[f"input_ids.{i}"][row][batch[f"input_mask.{i}"][row].bool()]
+        target = batch[f"choices.{i}"][row, -1][batch[f"choice_mask.{i}"][row, -1].bool()]
+        return lambda: model(input_ids=ids[None], labels=target[None]).loss
+
+    losses = [loss(i, row) for i in (0, 2) for row in range(len(batch[f"input_ids.{i}"]))]
+    weights = ["encoder.block.0.layer.0.SelfAttention.v.weight", "encoder.block.1.layer.1.DenseReluDense.wo.weight",
+               "decoder.block.1.layer.1.EncDecAttention.k.weight", "decoder.block.2.layer.1.EncDecAttention.q.weight",
+               "decoder.block.2.layer.2.DenseReluDense.wi_1.weight"]  # fmt: skip
+    parameters = [*weights, "shared.weight", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", "decoder.final_layer_norm.weight"]
+    fisher, inputs, outputs = collect(model, losses)
+    write("t5", fisher, inputs, outputs, parameters, weights, {"input/lm_head.weight": inputs["lm_head.weight"]})
+
+
+def vit():
+    golden = load_file(HERE / "clip_transformers.safetensors")
+    images = golden.pop("images").double()
+    golden.pop("features")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps({"model_type": "clip_vision_model", "projection_dim": 16} | CLIP))
+        config = transformers.CLIPVisionConfig.from_pretrained(folder, attn_implementation="eager")
+    model = transformers.CLIPVisionModelWithProjection(config)
+    model.load_state_dict({name: value.float() for name, value in golden.items()}, strict=False)
+    missing = set(model.state_dict()) - set(golden) - {"vision_model.embeddings.position_ids"}
+    assert not missing, missing
+    model.double().eval()
+    torch.manual_seed(3)
+    head, labels = 5 * torch.randn(4, 16), torch.tensor([2, 0])
+
+    def loss(i):
+        def value():
+            features = model(pixel_values=images[i : i + 1]).image_embeds
+            return torch.nn.functional.cross_entropy(torch.nn.functional.normalize(features) @ head.double().T, labels[i : i + 1])
+
+        return value
+
+    fisher, inputs, outputs = collect(model, [loss(0), loss(1)])
+    weights = ["vision_model.encoder.layers.0.self_attn.q_proj.weight", "vision_model.encoder.layers.1.mlp.fc2.weight"]
+    write("vit", fisher, inputs, outputs, [*weights, "vision_model.embeddings.class_embedding"], weights, {"head": head, "labels": labels.float()})
+
+
+t5()
+vit()
