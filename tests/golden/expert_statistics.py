@@ -22,7 +22,7 @@ clip_run.declare()
 import transformers  # noqa: E402
 
 T5 = {"model_type": "t5", "vocab_size": 90, "d_model": 24, "d_kv": 8, "num_heads": 2, "d_ff": 40, "num_layers": 2, "num_decoder_layers": 3,
-      "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}  # fmt: skip
+      "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1}  # fmt: skip
 CLIP = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 24, "patch_size": 8, "layer_norm_eps": 1e-4}
 
 

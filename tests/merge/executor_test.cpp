@@ -250,7 +250,7 @@ TEST(Methods, TheNullOptionReachesEveryRuleThatHasIt) {
       Update(random_tensor({8, 8}, 3).mul(1e-3))};
   const auto merged = [&](const std::string& method, const std::string& null) {
     const Rules rules = rules_of(method, {{"null", null}});
-    return rules.matrix(method == "iso_c" ? std::vector<Update>{low[0]} : low).update;
+    return rules.matrix(method == "iso_c" ? std::vector<Update>{low[0]} : low, {}).update;
   };
   for (const char* method : {"tsv_m", "iso_c", "iso_cts"}) {
     const double difference = relative_error(merged(method, "fill"), merged(method, "zero"));
@@ -261,7 +261,7 @@ TEST(Methods, TheNullOptionReachesEveryRuleThatHasIt) {
 TEST(Methods, TheAblationsReachTheirRules) {
   const std::vector<Update> updates = random_updates(8, 9, 2, 4);
   const auto merged = [&](const std::string& method, const Options& options) {
-    return rules_of(method, options).matrix(updates).update;
+    return rules_of(method, options).matrix(updates, {}).update;
   };
   const at::Tensor sum = sum_of_updates(updates);
   EXPECT_LE(relative_error(merged("iso_c", {{"beta", 0.0}}), sum), 1e-12);
