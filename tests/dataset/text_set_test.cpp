@@ -27,10 +27,12 @@ class TextSetTest : public testing::Test {
 };
 
 TEST_F(TextSetTest, ExamplesComeBySplitInTheOrderOfTheFile) {
-  const TextSet set = read(
-      R"({"split": "val", "prompt": "1", "choices": ["a", "b"], "answer": 0})" "\n\n"
-      R"({"split": "test", "prompt": "2", "choices": ["a", "b", "c"], "answer": 2})" "\n"
-      R"({"split": "val", "prompt": "3", "choices": ["a", "b"], "answer": 1})");
+  const TextSet set =
+      read(R"({"split": "val", "prompt": "1", "choices": ["a", "b"], "answer": 0})"
+           "\n\n"
+           R"({"split": "test", "prompt": "2", "choices": ["a", "b", "c"], "answer": 2})"
+           "\n"
+           R"({"split": "val", "prompt": "3", "choices": ["a", "b"], "answer": 1})");
   ASSERT_EQ(set.examples().size(), 3u);
   EXPECT_EQ(set.require_split("val").begin, 0);
   EXPECT_EQ(set.require_split("val").end, 2);
@@ -59,12 +61,10 @@ TEST_F(TextSetTest, RefusesALineThatCannotBeAnswered) {
                   {"at least 2", "got 1"});
   expect_mentions(refusal(R"({"split": "val", "prompt": "x", "choices": ["a", "b"]})"),
                   {"\"answer\" is missing"});
-  expect_mentions(
-      refusal(R"({"split": "val", "prompt": "x", "choices": ["a", "b"], "answer": 2})"),
-      {"expected 0 to 1", "got 2"});
-  expect_mentions(
-      refusal(R"({"split": "val", "prompt": "x", "choices": ["a", " "], "answer": 0})"),
-      {"\"choices\", number 2 is empty"});
+  expect_mentions(refusal(R"({"split": "val", "prompt": "x", "choices": ["a", "b"], "answer": 2})"),
+                  {"expected 0 to 1", "got 2"});
+  expect_mentions(refusal(R"({"split": "val", "prompt": "x", "choices": ["a", " "], "answer": 0})"),
+                  {"\"choices\", number 2 is empty"});
   expect_mentions(refusal(R"({"split": "val", "prompt": "x", "answers": []})"), {"at least 1"});
 }
 

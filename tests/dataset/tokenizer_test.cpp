@@ -62,7 +62,8 @@ TEST(Tokenizer, RefusesBytesThatAreNoText) {
 TEST(Tokenizer, RefusesAFileThatIsNoModelAndNamesIt) {
   const TemporaryFolder folder;
   const std::string whole = TemporaryFolder::read(kModel);
-  for (const std::string& bytes : {std::string(), std::string("{}"), whole.substr(0, whole.size() / 2)}) {
+  for (const std::string& bytes :
+       {std::string(), std::string("{}"), whole.substr(0, whole.size() / 2)}) {
     const auto path = folder.write("spiece.model", bytes);
     expect_mentions(error_message([&] { Tokenizer{path}; }), {path.string(), "sentencepiece"});
   }

@@ -22,7 +22,8 @@ TokenizedSplit golden_examples() {
   for (const char* batch : {"0", "2"}) {
     const auto read = [&](const char* name) { return file.read(std::string(name) + "." + batch); };
     const at::Tensor ids = read("input_ids"), mask = read("input_mask");
-    const at::Tensor targets = read("choices").select(1, -1), target_mask = read("choice_mask").select(1, -1);
+    const at::Tensor targets = read("choices").select(1, -1),
+                     target_mask = read("choice_mask").select(1, -1);
     const auto row = [](const at::Tensor& values, const at::Tensor& is_token) {
       TokenRow out;
       for (int64_t i = 0; i < values.size(0); ++i) {
@@ -73,7 +74,8 @@ TEST_F(StatisticsTest, OfT5AreThoseOfAutogradOnTheLibrarysModules) {
   const TokenizedSplit split = golden_examples();
   const auto count = static_cast<int64_t>(split.prompts.size());
   const Checkpoint golden(kGolden / "statistics_t5.safetensors");
-  for (const auto kind : {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
+  for (const auto kind :
+       {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
     LanguageModel model(kGolden / "t5/v1_1_untied.pt");
     const TextObjective objective(model, split);
     write(model, objective, count, {.kind = kind, .threads = 2});
@@ -91,7 +93,8 @@ TEST_F(StatisticsTest, OfAViTAreThoseOfAutogradOnTheLibrarysModules) {
   // The images are normalised numbers, no bytes: an objective of its own reads them.
   class GoldenObjective : public Objective {
    public:
-    GoldenObjective(const Encoder& encoder, const ClassHead& head, at::Tensor images, at::Tensor labels)
+    GoldenObjective(const Encoder& encoder, const ClassHead& head, at::Tensor images,
+                    at::Tensor labels)
         : encoder_(encoder), head_(head), images_(std::move(images)), labels_(std::move(labels)) {}
     const std::filesystem::path& module_path() const override { return encoder_.path(); }
     int64_t chunk_size() const override { return 1; }
@@ -109,7 +112,8 @@ TEST_F(StatisticsTest, OfAViTAreThoseOfAutogradOnTheLibrarysModules) {
     const ClassHead& head_;
     at::Tensor images_, labels_;
   };
-  for (const auto kind : {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
+  for (const auto kind :
+       {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
     Encoder encoder(kGolden / "clip_transformers.pt");
     encoder.bind(weights, "golden");
     const GoldenObjective objective(encoder, head, images, golden.read("labels").to(at::kLong));
@@ -123,7 +127,8 @@ TEST_F(StatisticsTest, WeightsThatSeeOneInputShareItsMatrix) {
   LanguageModel model(kGolden / "t5/v1_1_untied.pt");
   const StatisticsSummary summary = write(model, TextObjective(model, split), 3, {});
   const Checkpoint file(statistics_path(folder_.path(), "a", StatisticsKind::kInput));
-  // Encoder: 2 x (q k v, o, wi, wo); decoder: 3 x (the same, cross q, cross o), once cross k v; head.
+  // Encoder: 2 x (q k v, o, wi, wo); decoder: 3 x (the same, cross q, cross o), once cross k v;
+  // head.
   EXPECT_EQ(file.tensors().size(), 2u * 4 + 3u * 6 + 1 + 1);
   EXPECT_EQ(summary.tensors, static_cast<int64_t>(file.tensors().size()));
   const auto& metadata = file.metadata();
@@ -136,7 +141,8 @@ TEST_F(StatisticsTest, WeightsThatSeeOneInputShareItsMatrix) {
 TEST_F(StatisticsTest, ThreadsAndPassesChangeNoByte) {
   const TokenizedSplit split = golden_examples();
   const auto count = static_cast<int64_t>(split.prompts.size());
-  for (const auto kind : {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
+  for (const auto kind :
+       {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
     const auto bytes = [&](int threads, uint64_t max_memory, int64_t* passes) {
       LanguageModel model(kGolden / "t5/v1_1_untied.pt");
       *passes = write(model, TextObjective(model, split), count,
@@ -159,8 +165,10 @@ TEST_F(StatisticsTest, RefuseMemoryForLessThanOneMatrix) {
   const TextObjective objective(model, split);
   const std::string message =
       error_message([&] { write(model, objective, 2, {.max_memory = 1000}); });
-  expect_mentions(message, {"statistics of a", "--max-memory 1000 B", "input/", "[24, 24]", "2.2 KiB"});
-  EXPECT_FALSE(std::filesystem::exists(statistics_path(folder_.path(), "a", StatisticsKind::kInput)));
+  expect_mentions(message,
+                  {"statistics of a", "--max-memory 1000 B", "input/", "[24, 24]", "2.2 KiB"});
+  EXPECT_FALSE(
+      std::filesystem::exists(statistics_path(folder_.path(), "a", StatisticsKind::kInput)));
 }
 
 TEST_F(StatisticsTest, RefuseAGradientThatIsNotFiniteAndNameItsExample) {
@@ -170,17 +178,18 @@ TEST_F(StatisticsTest, RefuseAGradientThatIsNotFiniteAndNameItsExample) {
   weights.at("encoder.final_layer_norm.weight").fill_(std::numeric_limits<float>::infinity());
   model.bind(weights, "broken");
   const TextObjective objective(model, split);
-  expect_mentions(error_message([&] { write(model, objective, 2, {.kind = StatisticsKind::kFisher}); }),
-                  {"statistics of a", "example 0", "gradient", "NaN or Inf"});
-  EXPECT_FALSE(std::filesystem::exists(statistics_path(folder_.path(), "a", StatisticsKind::kFisher)));
+  expect_mentions(
+      error_message([&] { write(model, objective, 2, {.kind = StatisticsKind::kFisher}); }),
+      {"statistics of a", "example 0", "gradient", "NaN or Inf"});
+  EXPECT_FALSE(
+      std::filesystem::exists(statistics_path(folder_.path(), "a", StatisticsKind::kFisher)));
 }
 
 TEST_F(StatisticsTest, OutputsThatAreTooWideAreLeftOut) {
   const TokenizedSplit split = golden_examples();
   LanguageModel model(kGolden / "t5/v1_1_untied.pt");
-  const StatisticsSummary summary =
-      write(model, TextObjective(model, split), 2,
-            {.kind = StatisticsKind::kOutput, .widest_output = 89});
+  const StatisticsSummary summary = write(model, TextObjective(model, split), 2,
+                                          {.kind = StatisticsKind::kOutput, .widest_output = 89});
   EXPECT_EQ(summary.skipped, 1);
   const Statistics file(folder_.path(), "a", StatisticsKind::kOutput);
   EXPECT_FALSE(file.has_gram("lm_head.weight"));

@@ -22,12 +22,19 @@ std::filesystem::path save_model(const TemporaryFolder& folder, const std::strin
       "def encode(self, input_ids: Tensor, input_mask: Tensor):\n"
       "    return (input_ids * input_mask).float().unsqueeze(2) + self.w\n"
       "def score(self, states: Tensor, input_mask: Tensor, choices: Tensor, choice_mask: Tensor):\n"
-      "    return " + score + "\n"
+      "    return " +
+      score +
+      "\n"
       "def next_logits(self, states: Tensor, input_mask: Tensor, decoder_ids: Tensor):\n"
-      "    logits = torch.zeros([states.size(0), " + std::to_string(vocabulary) + "])\n"
-      "    " + logits + "\n"
+      "    logits = torch.zeros([states.size(0), " +
+      std::to_string(vocabulary) +
+      "])\n"
+      "    " +
+      logits +
+      "\n"
       "    return logits\n"
-      "def forward(self, input_ids: Tensor, input_mask: Tensor, target: Tensor, target_mask: Tensor):\n"
+      "def forward(self, input_ids: Tensor, input_mask: Tensor, target: Tensor, target_mask: "
+      "Tensor):\n"
       "    return torch.zeros([input_ids.size(0)]) + self.w\n";
   module.save(folder / "model.pt");
   return folder / "model.pt";
@@ -108,12 +115,16 @@ TEST_F(TextEvaluationTest, ThreadsAndBatchesChangeNoOutcome) {
 
 TEST_F(TextEvaluationTest, WrittenAnswersGetTheMeanOfExactMatchAndF1) {
   const auto ids = tokenizer_.encode("overheard", 512);
-  lines_ = R"({"split": "val", "prompt": "x", "answers": ["overheard"]})" "\n"
-           R"({"split": "val", "prompt": "y", "answers": ["overheard it", "no"]})" "\n"
-           R"({"split": "val", "prompt": "z", "answers": ["no"]})" "\n";
+  lines_ = R"({"split": "val", "prompt": "x", "answers": ["overheard"]})"
+           "\n"
+           R"({"split": "val", "prompt": "y", "answers": ["overheard it", "no"]})"
+           "\n"
+           R"({"split": "val", "prompt": "z", "answers": ["no"]})"
+           "\n";
   std::string logits = "n = decoder_ids.size(1)\n";
   for (size_t i = 0; i < ids.size(); ++i) {
-    logits += "    if n == " + std::to_string(i + 1) + ": logits[:, " + std::to_string(ids[i]) + "] = 1\n";
+    logits += "    if n == " + std::to_string(i + 1) + ": logits[:, " + std::to_string(ids[i]) +
+              "] = 1\n";
   }
   const Evaluation result = run("choice_mask.sum(2).float()", {}, logits);
   ASSERT_EQ(result.outcomes.size(), 3u);

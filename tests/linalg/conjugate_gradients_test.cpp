@@ -36,7 +36,8 @@ TEST(ConjugateGradients, ConvergeToTheSolution) {
 
 // n steps solve n unknowns exactly, and each step lowers the error in the norm of A.
 TEST(ConjugateGradients, TakeAtMostTheStepsAllowed) {
-  const at::Tensor a = positive_matrix(8, 3), b = random_tensor({8}, 4), exact = at::linalg_solve(a, b);
+  const at::Tensor a = positive_matrix(8, 3), b = random_tensor({8}, 4),
+                   exact = at::linalg_solve(a, b);
   double before = 1e300;
   for (int64_t steps = 0; steps <= 5; ++steps) {
     const Solution got = solve(a, b, at::zeros_like(b), {steps, Stopping::kCurrent, 1e-14});
@@ -52,7 +53,8 @@ TEST(ConjugateGradients, TakeAtMostTheStepsAllowed) {
 TEST(ConjugateGradients, LegacyReturnsTheStartWhenTheResidualIsSmallInItself) {
   const at::Tensor a = positive_matrix(6, 5) * 1e-9, b = random_tensor({6}, 6) * 1e-7;
   const at::Tensor start = at::ones({6}, at::kDouble);
-  const Solution legacy = solve(a, b, start), current = solve(a, b, start, {100, Stopping::kCurrent});
+  const Solution legacy = solve(a, b, start),
+                 current = solve(a, b, start, {100, Stopping::kCurrent});
   EXPECT_EQ(legacy.iterations, 0);
   EXPECT_TRUE(legacy.converged);
   EXPECT_EQ(relative_error(legacy.x, start), 0.0);
@@ -73,8 +75,8 @@ TEST(ConjugateGradients, OfNothingLegacyGoesTowardsZeroAndCurrentGivesIt) {
 
 TEST(ConjugateGradients, AnIdentityIsSolvedInOneStep) {
   const at::Tensor b = random_tensor({4, 5}, 8);
-  const Solution got = conjugate_gradients([](const at::Tensor& x) { return x.clone(); }, b,
-                                           at::zeros_like(b), {});
+  const Solution got =
+      conjugate_gradients([](const at::Tensor& x) { return x.clone(); }, b, at::zeros_like(b), {});
   EXPECT_EQ(got.iterations, 1);
   EXPECT_LE(relative_error(got.x, b), 1e-14);
 }

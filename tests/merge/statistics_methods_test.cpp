@@ -43,7 +43,8 @@ at::Tensor base() { return random_tensor({kRows, kColumns}, 99); }
 
 // sum_t D_t G_t (sum_t G_t)^-1 by an inverse.
 at::Tensor closed_regmean(const std::vector<at::Tensor>& of, double lambda) {
-  at::Tensor sum = at::zeros({kColumns, kColumns}, at::kDouble), right = at::zeros({kRows, kColumns}, at::kDouble);
+  at::Tensor sum = at::zeros({kColumns, kColumns}, at::kDouble),
+             right = at::zeros({kRows, kColumns}, at::kDouble);
   for (size_t t = 0; t < of.size(); ++t) {
     const at::Tensor g = of[t] * lambda + at::diag(of[t].diagonal()) * (1 - lambda);
     sum = sum + g;
@@ -84,7 +85,9 @@ TEST(RegMean, KeepsTheBaseWhereNoInputEverIs) {
     sum = sum + g;
     right = right + at::matmul(kUpdates[t].dense().index_select(1, keep), g);
   }
-  EXPECT_LE(relative_error(got.update.index_select(1, keep), at::matmul(right, at::linalg_inv(sum))), 1e-9);
+  EXPECT_LE(
+      relative_error(got.update.index_select(1, keep), at::matmul(right, at::linalg_inv(sum))),
+      1e-9);
 }
 
 MatsOptions steps(int64_t iterations, MatsStart start = MatsStart::kAverage) {
@@ -93,7 +96,8 @@ MatsOptions steps(int64_t iterations, MatsStart start = MatsStart::kAverage) {
 
 TEST(Mats, OfInputsConvergesToRegMean) {
   const auto of = grams(kColumns, 1);
-  for (const MatsStart start : {MatsStart::kAverage, MatsStart::kZero, MatsStart::kBase, MatsStart::kTaskArithmetic}) {
+  for (const MatsStart start :
+       {MatsStart::kAverage, MatsStart::kZero, MatsStart::kBase, MatsStart::kTaskArithmetic}) {
     const Merged got = merge_mats(Factors(kUpdates), base(), {of, {}, {}}, steps(200, start));
     EXPECT_TRUE(got.findings.solver.converged);
     EXPECT_LE(relative_error(got.update, closed_regmean(of, 1.0)), 1e-8);
@@ -146,7 +150,8 @@ TEST(Mats, WithoutStepsIsItsStart) {
     return merge_mats(Factors(kUpdates), base(), {of, {}, {}}, steps(0, where)).update;
   };
   EXPECT_LE(relative_error(start(MatsStart::kAverage), sum_of_updates(kUpdates) / 3.0), 1e-12);
-  EXPECT_LE(relative_error(start(MatsStart::kTaskArithmetic), sum_of_updates(kUpdates) * 0.3), 1e-12);
+  EXPECT_LE(relative_error(start(MatsStart::kTaskArithmetic), sum_of_updates(kUpdates) * 0.3),
+            1e-12);
   EXPECT_LE(start(MatsStart::kBase).abs().max().item<double>(), 1e-15);
   EXPECT_LE(relative_error(start(MatsStart::kZero), -base()), 1e-12);
 }
@@ -160,7 +165,8 @@ class StatisticsMergeTest : public testing::Test {
       const auto path = folder_ / (task + ".safetensors");
       write_safetensors(path, weights(task == "a" ? 2 : 3));
       recipe_.experts.emplace_back(task, path);
-      for (const auto kind : {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
+      for (const auto kind :
+           {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
         write_statistics(task, kind, hash_file(path));
       }
     }
@@ -176,10 +182,14 @@ class StatisticsMergeTest : public testing::Test {
             {"v", random_tensor({4}, seed + 50).to(at::kFloat)}};
   }
 
-  at::Tensor statistic(const std::string& task, StatisticsKind kind, const std::string& name) const {
+  at::Tensor statistic(const std::string& task, StatisticsKind kind,
+                       const std::string& name) const {
     const uint64_t seed = (task == "a" ? 7 : 8) + 10 * static_cast<uint64_t>(kind);
     if (kind == StatisticsKind::kFisher) {
-      return random_tensor(name == "m" ? at::IntArrayRef{kRows, kColumns} : at::IntArrayRef{4}, seed).square().to(at::kFloat);
+      return random_tensor(name == "m" ? at::IntArrayRef{kRows, kColumns} : at::IntArrayRef{4},
+                           seed)
+          .square()
+          .to(at::kFloat);
     }
     const int64_t n = kind == StatisticsKind::kInput ? kColumns : kRows;
     const at::Tensor a = random_tensor({n + 2, n}, seed);
@@ -233,7 +243,8 @@ TEST_F(StatisticsMergeTest, RegMeanAndMatsReadTheirStatisticsAndAverageTheRest) 
   const Weights regmean = merge("regmean", {{"off_diagonal", 1.0}});
   EXPECT_LE(relative_error(regmean.at("m"), want), 1e-5);
   EXPECT_LE(relative_error(regmean.at("v"), mean), 1e-6);
-  const Options current{{"objective", std::string("regmean")}, {"stopping", std::string("current")}};
+  const Options current{{"objective", std::string("regmean")},
+                        {"stopping", std::string("current")}};
   const Weights mats = merge("mats", current);
   EXPECT_LE(relative_error(mats.at("m"), want), 1e-3);  // tolerance 1e-5 of the residual
   EXPECT_LE(relative_error(mats.at("v"), mean), 1e-6);
@@ -257,11 +268,13 @@ TEST_F(StatisticsMergeTest, SaysWhichStatisticsAreMissingAndWhatMakesThem) {
 }
 
 TEST_F(StatisticsMergeTest, RefusesAMatrixOfAnotherSize) {
-  auto metadata = origin_metadata({"a", "input", hash_file(folder_ / "a.safetensors"), "m", "d", "val", "1000"});
+  auto metadata = origin_metadata(
+      {"a", "input", hash_file(folder_ / "a.safetensors"), "m", "d", "val", "1000"});
   metadata[input_key("m")] = "input/m";
   write_safetensors(statistics_path(folder_.path(), "a", StatisticsKind::kInput),
                     {{"input/m", at::zeros({10})}}, metadata);
-  expect_mentions(error_message([&] { merge("regmean"); }), {"a.input.safetensors", "input/m", "15", "[10]"});
+  expect_mentions(error_message([&] { merge("regmean"); }),
+                  {"a.input.safetensors", "input/m", "15", "[10]"});
 }
 
 }  // namespace
