@@ -31,7 +31,8 @@ struct Recipe {
   std::filesystem::path out;
   OutputDtype dtype = OutputDtype::kAsBase;
   bool update_only = false;
-  uint64_t shard_bytes = 0;  // of tensors per file of an output folder; 0: one file
+  std::filesystem::path masks;  // TALL masks for consensus_ta (merge/tall_mask_file.h), or empty
+  uint64_t shard_bytes = 0;     // of tensors per file of an output folder; 0: one file
 };
 
 std::string precision_text(Precision precision);  // "fp32", "fp64"

@@ -21,6 +21,13 @@ std::optional<at::ScalarType> chosen_dtype(OutputDtype dtype);
 // alpha when a recipe gives none: the method's default.
 double resolved_alpha(const Recipe& recipe);
 
+// The recipe's options with defaults; without those that make masks, where it brings masks.
+Options shown_options(const Recipe& recipe);
+
+// The rules of the recipe's method. Throws Error(kInput) naming what does not fit if it brings
+// masks (merge/tall_mask_file.h).
+Rules recipe_rules(const Recipe& recipe, const Updates& updates);
+
 // What a merge may use of the machine.
 struct MergeResources {
   int threads = 1;
