@@ -18,6 +18,7 @@ struct Task {
   std::filesystem::path expert;
   std::filesystem::path data;
   std::filesystem::path train;  // pack of training images, perhaps not there; empty: none named
+  std::string note = {};        // what a reader of its numbers must know; "": nothing
   int line = 0;                 // of the suite file
 };
 
