@@ -228,20 +228,20 @@ std::vector<FuzzTarget> fuzz_targets() {
   std::vector<std::string> zips = archive_seeds();
   zips.push_back(zip_bytes({{"m/code/x.py", "deflated", 8, 100}, {"m/version", "3\n"}}));
   std::vector<FuzzTarget> targets{
-          {"safetensors_header", headers, read_header},
-          {"zip_directory", zips, read_directory},
-          {"archive", archive_seeds(), read_places},
-          {"pickle", {state_dict_pickle(), module_pickle()}, read_pickle_bytes},
-          {"checkpoint", all, read_everything},
-          {"shard_index",
-           {shard_index_text({{"a", "1.safetensors"}, {"b.c", "2.safetensors"}}, 64)},
-           read_index},
-          {"config_json",
-           {"// comment\n{\"title\": \"x\", \"tasks\": [1, 2.5, true, null, {\"a\": {}}]}"},
-           read_config},
-          {"image_header", image_seeds(), read_image_start},
-          {"image_list", {list_seed()}, read_list},
-          {"pack", {PackFile().bytes()}, read_pack}};
+      {"safetensors_header", headers, read_header},
+      {"zip_directory", zips, read_directory},
+      {"archive", archive_seeds(), read_places},
+      {"pickle", {state_dict_pickle(), module_pickle()}, read_pickle_bytes},
+      {"checkpoint", all, read_everything},
+      {"shard_index",
+       {shard_index_text({{"a", "1.safetensors"}, {"b.c", "2.safetensors"}}, 64)},
+       read_index},
+      {"config_json",
+       {"// comment\n{\"title\": \"x\", \"tasks\": [1, 2.5, true, null, {\"a\": {}}]}"},
+       read_config},
+      {"image_header", image_seeds(), read_image_start},
+      {"image_list", {list_seed()}, read_list},
+      {"pack", {PackFile().bytes()}, read_pack}};
 #ifdef ISOMERGE_OPENCV
   targets.push_back({"image", image_seeds(), read_image});
 #endif
