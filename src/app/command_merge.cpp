@@ -34,6 +34,7 @@ Recipe recipe_of(const Arguments& arguments) {
   }
   if (const auto out = arguments.find("out")) recipe.out = *out;
   if (const auto folder = arguments.find("statistics")) recipe.statistics = *folder;
+  if (const auto masks = arguments.find("masks")) recipe.masks = *masks;
   if (const auto alpha = arguments.find_number("alpha")) recipe.alpha = alpha;
   if (const auto text = arguments.find("precision")) recipe.precision = parse_precision(*text);
   if (const auto text = arguments.find("dtype")) recipe.dtype = parse_output_dtype(*text);
@@ -58,10 +59,9 @@ MergeResources resources_of(const Arguments& arguments) {
 std::string rank_text(int64_t rank) { return rank == 0 ? "-" : std::to_string(rank); }
 
 void print_plan(const Recipe& recipe, const MergePlan& plan, const MergeResources& resources) {
-  fmt::print("{}\n", configuration_text(
-                         {recipe.method,
-                          resolve_options(require_method_info(recipe.method), recipe.options),
-                          resolved_alpha(recipe)}));
+  fmt::print("{}{}\n",
+             configuration_text({recipe.method, shown_options(recipe), resolved_alpha(recipe)}),
+             recipe.masks.empty() ? "" : ", masks of " + recipe.masks.string());
   size_t width = 6;
   for (const PlannedTensor& tensor : plan.tensors) width = std::max(width, tensor.info.name.size());
   fmt::print("{:<9} {:<{}} {:<16} {:>5} {:>5} {:>10} {:>10} {:>8}  {}\n", "role", "tensor", width,
@@ -148,6 +148,7 @@ const CommandInfo& merge_info() {
        {"average", "GLOB", "average these matrices like vectors", true},
        {"attention", "packed|split",
         "q, k, v in one tensor: one matrix or three (default: packed)"},
+       {"masks", "FILE", "consensus_ta: published TALL masks, as models/unpickle.py writes them"},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
        {"shard-size", "SIZE", "of tensors per file of an output folder: 5GiB (default: one file)"},
        {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},

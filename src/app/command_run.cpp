@@ -8,18 +8,51 @@
 #include "config/configuration.h"
 #include "config/experiment.h"
 #include "config/mask_rows.h"
+#include "experiment/run_estimate.h"
 #include "experiment/runner.h"
 
 namespace isomerge {
 namespace {
 
-void print_plan(const Experiment& experiment) {
+nlohmann::ordered_json estimate_json(const RowEstimate& estimate) {
+  return {{"merges", estimate.merges},
+          {"evaluations", estimate.evaluations},
+          {"images", estimate.images},
+          {"merge_seconds", estimate.merge_seconds},
+          {"encode_seconds", estimate.encode_seconds}};
+}
+
+std::string row_configuration(const Row& row) {
+  return configuration_text({row.method, row.candidates.front().options, {}});
+}
+
+void print_plan_json(const Experiment& experiment, const RunEstimate& estimate, int threads) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < experiment.rows.size(); ++i) {
+    const Row& row = experiment.rows[i];
+    nlohmann::ordered_json json = {{"row", row_configuration(row)},
+                                   {"tasks", row.task_set},
+                                   {"candidates", row.candidates.size()}};
+    json.update(estimate_json(estimate.rows[i]));
+    rows.push_back(json);
+  }
+  const nlohmann::ordered_json out = {{"rows", rows},
+                                      {"experts", estimate_json(estimate.experts)},
+                                      {"total", estimate_json(estimate.total())},
+                                      {"memory", estimate.memory},
+                                      {"threads", threads}};
+  fmt::print("{}\n", out.dump(2));
+}
+
+void print_plan(const Experiment& experiment, const RunEstimate& estimate, int threads) {
   size_t candidates = 0;
-  for (const Row& row : experiment.rows) {
-    const Candidate& first = row.candidates.front();
-    fmt::print("{:<48} {:>2} tasks  {:>3} candidate{}",
-               configuration_text({row.method, first.options, {}}), row.task_set.size(),
+  for (size_t i = 0; i < experiment.rows.size(); ++i) {
+    const Row& row = experiment.rows[i];
+    const RowEstimate& cost = estimate.rows[i];
+    fmt::print("{:<48} {:>2} tasks  {:>3} candidate{}", row_configuration(row), row.task_set.size(),
                row.candidates.size(), row.candidates.size() == 1 ? "" : "s");
+    fmt::print(", {} merges {}, {} evaluations {}", cost.merges, human_seconds(cost.merge_seconds),
+               cost.evaluations, human_seconds(cost.encode_seconds));
     if (needs_lambdas(row)) {
       fmt::print(", once {} masks on {} chose a lambda per task",
                  lambda_grid().size() * row.task_set.size(), experiment.select.split);
@@ -29,6 +62,17 @@ void print_plan(const Experiment& experiment) {
   }
   fmt::print("{} rows, {} candidates; each of them on the {} split, the chosen ones on {}\n",
              experiment.rows.size(), candidates, experiment.select.split, experiment.report_split);
+  const RowEstimate all = estimate.total();
+  fmt::print(
+      "at most {} merges ({}) and {} evaluations ({}; {} images): {} and {} of memory on {} "
+      "thread{}\n",
+      all.merges, human_seconds(all.merge_seconds), all.evaluations,
+      human_seconds(all.encode_seconds), all.images,
+      human_seconds(all.merge_seconds + all.encode_seconds), human_bytes(estimate.memory), threads,
+      threads == 1 ? "" : "s");
+  fmt::print(
+      "  as fast as a few images were now; records that are there and patience save work, loading "
+      "weights and analyses are not counted\n");
 }
 
 std::string unfinished_text(const RowStatus& row) {
@@ -86,8 +130,8 @@ const CommandInfo& run_info() {
       {{"results", "DIR", "folder of the records (default: results)"},
        {"set", "KEY=VALUE", "a key of the experiment file or a ${NAME} in it", true},
        {"status", "", "print how far the stored records reach"},
-       {"dry-run", "", "check everything and print the rows"},
-       {"json", "", "print the summary or the status as JSON"}},
+       {"dry-run", "", "check everything; print the rows, and how long they would take at most"},
+       {"json", "", "print the summary, the status or the dry run as JSON"}},
       1,
       1};
   return info;
@@ -96,12 +140,17 @@ const CommandInfo& run_info() {
 int run_run(const Arguments& arguments) {
   const Experiment experiment = read_experiment(arguments.operands()[0], arguments.settings("set"));
   const std::filesystem::path results = arguments.find("results").value_or("results");
+  const RunSettings settings{results, arguments.threads(), arguments.device(), program_version()};
   if (arguments.has("dry-run")) {
-    print_plan(experiment);
+    const RunEstimate estimate = estimate_run(experiment, settings);
+    if (arguments.has("json")) {
+      print_plan_json(experiment, estimate, settings.threads);
+    } else {
+      print_plan(experiment, estimate, settings.threads);
+    }
     return 0;
   }
   if (arguments.has("status")) return print_status(experiment, results, arguments.has("json"));
-  const RunSettings settings{results, arguments.threads(), arguments.device(), program_version()};
   const RunSummary summary = run_experiment(experiment, settings);
   print_summary(summary, results, arguments.has("json"));
   return summary.failed > 0 ? 1 : 0;

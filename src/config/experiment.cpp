@@ -47,6 +47,14 @@ void read_report(ObjectReader& from, Experiment& experiment, Files files, Proble
   if (value == nullptr) return;
   ObjectReader reader(*value, "\"report\"", from.file(), problems);
   experiment.report_split = reader.find_choice("split", experiment.report_split, kSplits);
+  experiment.report_without = reader.find_strings("without");
+  const std::vector<std::string> known = task_names(experiment.suite);
+  for (const std::string& task : experiment.report_without) {
+    if (std::find(known.begin(), known.end(), task) != known.end()) continue;
+    reader.problem(reader.find("without")->line,
+                   fmt::format("\"without\": the suite has no task \"{}\"{}; known: {}", task,
+                               nearest_hint(task, known), join(known, ", ")));
+  }
   const std::string published = reader.find_string("published", "");
   reader.finish();
   if (published.empty()) return;

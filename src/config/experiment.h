@@ -70,7 +70,8 @@ struct Experiment {
   bool bf16_encoder = false;     // images are encoded in bf16, not fp32
   Select select;
   std::string report_split = "test";
-  std::optional<std::string> published;  // "<absolute path>#<key>"
+  std::vector<std::string> report_without;  // tasks that further means of the table leave out
+  std::optional<std::string> published;     // "<absolute path>#<key>"
   std::vector<AnalysisEntry> analyses;
   std::vector<FigureEntry> figures;
 };

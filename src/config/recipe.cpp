@@ -110,6 +110,18 @@ std::string statistics_hint(const Recipe& recipe) {
       recipe.method);
 }
 
+// Masks that are given stand in for those that lambdas make.
+void add_mask_problems(const Recipe& recipe, std::vector<std::string>& facts) {
+  if (recipe.method != "consensus_ta") {
+    facts.push_back(fmt::format("masks are for consensus_ta, the method is \"{}\"", recipe.method));
+  }
+  for (const char* option : {"lambda", "lambdas"}) {
+    if (!recipe.options.contains(option)) continue;
+    facts.push_back(fmt::format("option \"{}\" makes masks, but masks are given: {}", option,
+                                recipe.masks.string()));
+  }
+}
+
 }  // namespace
 
 std::string precision_text(Precision precision) {
@@ -168,6 +180,7 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   read_experts(reader, recipe, problems);
   recipe.out = read_path(reader, "out", Files::kMayBeMissing, problems);
   recipe.statistics = read_path(reader, "statistics", Files::kMustExist, problems);
+  recipe.masks = read_path(reader, "masks", Files::kMustExist, problems);
   recipe.dtype = parse_output_dtype(reader.find_choice("dtype", "as_base", kOutputDtypes));
   recipe.update_only = reader.find_bool("update_only", false);
   reader.finish();
@@ -192,6 +205,7 @@ void require_complete(const Recipe& recipe) {
   if (recipe.experts.empty()) facts.push_back("no expert given");
   if (recipe.out.empty()) facts.push_back("no output given");
   if (needs_statistics(recipe)) facts.push_back(statistics_hint(recipe));
+  if (!recipe.masks.empty()) add_mask_problems(recipe, facts);
   add_doubles(recipe, facts);
   if (facts.size() == 1) throw input_error(facts.front());
   if (!facts.empty()) {

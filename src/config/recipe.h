@@ -32,7 +32,8 @@ struct Recipe {
   OutputDtype dtype = OutputDtype::kAsBase;
   bool update_only = false;
   std::filesystem::path statistics;  // folder of the experts' statistics; empty: none
-  uint64_t shard_bytes = 0;          // of tensors per file of an output folder; 0: one file
+  std::filesystem::path masks;  // TALL masks for consensus_ta (merge/tall_mask_file.h), or empty
+  uint64_t shard_bytes = 0;     // of tensors per file of an output folder; 0: one file
 };
 
 std::string precision_text(Precision precision);  // "fp32", "fp64"

@@ -89,6 +89,7 @@ Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const R
   task.line = value.line;
   task.name = reader.require_string("name");
   task.title = reader.find_string("title", task.name);
+  task.note = reader.find_string("note", "");
   task.expert = require_file(reader, "expert", reading);
   task.data = require_file(reader, "data", reading);
   if (const JsonValue* train = reader.find("train")) {  // only training needs it to be there

@@ -19,6 +19,7 @@ struct Task {
   std::filesystem::path expert;
   std::filesystem::path data;
   std::filesystem::path train;  // training examples, perhaps not there; empty: none named
+  std::string note = {};        // what a reader of its numbers must know; "": nothing
   int line = 0;                 // of the suite file
 };
 

@@ -5,40 +5,14 @@
 #include <optional>
 #include <vector>
 
-#include <ATen/ops/empty_like.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "merge/masked_sum.h"
 
 namespace isomerge {
 namespace {
-
-// Calls decide(entries of all tasks, their sum) -> bool for every position: the sum where it is
-// true.
-template <typename T, typename Decide>
-at::Tensor masked_sum(const Block& block, const Decide& decide) {
-  std::vector<const T*> entries;
-  for (const at::Tensor& update : block.updates) entries.push_back(update.const_data_ptr<T>());
-  at::Tensor out = at::empty_like(block.updates.front());
-  T* const masked = out.mutable_data_ptr<T>();
-  std::vector<double> values(entries.size());
-  for (int64_t i = 0; i < block.size(); ++i) {
-    double sum = 0.0;
-    for (size_t t = 0; t < entries.size(); ++t) {
-      values[t] = static_cast<double>(entries[t][i]);
-      sum += values[t];
-    }
-    masked[i] = decide(values, sum) ? static_cast<T>(sum) : T(0);
-  }
-  return out;
-}
-
-template <typename Decide>
-at::Tensor masked_sum_of(const Block& block, const Decide& decide) {
-  return block.updates.front().scalar_type() == at::kDouble ? masked_sum<double>(block, decide)
-                                                            : masked_sum<float>(block, decide);
-}
 
 // The task's number.
 size_t require_known(const std::string& task, const std::vector<std::string>& tasks) {
@@ -69,7 +43,7 @@ class ConsensusRule : public ElementwiseRule {
   }
 
   at::Tensor merge(const Block& block) const override {
-    return masked_sum_of(block, [this](const std::vector<double>& values, double sum) {
+    return masked_sum_of(block, [this](size_t, const std::vector<double>& values, double sum) {
       int64_t votes = 0;
       for (size_t t = 0; t < values.size(); ++t) votes += in_mask(values[t], sum, lambdas_[t]);
       return votes >= min_tasks_;
@@ -91,7 +65,7 @@ class TallMaskRule : public ElementwiseRule {
   }
 
   at::Tensor merge(const Block& block) const override {
-    return masked_sum_of(block, [this](const std::vector<double>& values, double sum) {
+    return masked_sum_of(block, [this](size_t, const std::vector<double>& values, double sum) {
       return in_mask(values[task_], sum, lambda_);
     });
   }

@@ -14,6 +14,7 @@
 #include "config/configuration.h"
 #include "config/method_info.h"
 #include "merge/method.h"
+#include "merge/tall_mask_file.h"
 
 namespace isomerge {
 namespace {
@@ -52,39 +53,39 @@ std::string base_key() { return "isomerge.base"; }
 std::string expert_key(const std::string& task) { return "isomerge.expert." + task; }
 
 // The hashes are known only when everything was read: their places are kept.
-std::map<std::string, std::string> output_metadata(const Recipe& recipe, const Options& options,
-                                                   double alpha) {
+std::map<std::string, std::string> output_metadata(const Recipe& recipe, double alpha) {
   std::vector<std::string> tasks;
   for (const auto& [task, path] : recipe.experts) tasks.push_back(task);
   const auto shown_alpha = recipe.update_only ? std::nullopt : std::optional(alpha);
   const std::string no_hash(kHashLength, '0');
   std::map<std::string, std::string> metadata = {
       {"format", "pt"},  // what other readers of safetensors expect to find
-      {"isomerge.recipe", configuration_text({recipe.method, options, shown_alpha})},
+      {"isomerge.recipe", configuration_text({recipe.method, shown_options(recipe), shown_alpha})},
       {"isomerge.tasks", join(tasks, ",")},
       {"isomerge.precision", precision_text(recipe.precision)},
       {"isomerge.attention", attention_text(recipe.split_attention)},
       {kContentKey, recipe.update_only ? kContentUpdate : kContentModel},
       {base_key(), no_hash}};
   for (const std::string& task : tasks) metadata[expert_key(task)] = no_hash;
+  if (!recipe.masks.empty()) metadata["isomerge.masks"] = TallMaskFile(recipe.masks).hash();
   return metadata;
 }
 
-std::string model_card(const Recipe& recipe, const Options& options, double alpha) {
+std::string model_card(const Recipe& recipe, double alpha) {
   const MethodInfo& method = require_method_info(recipe.method);
   std::string card = fmt::format(
       "# {}\n\nMerged by isomerge: {} of {} experts{}.\n\n    {}\n\n    {}\n\n{}\n\nTasks:\n",
       recipe.out.has_filename() ? recipe.out.filename().string()
                                 : recipe.out.parent_path().filename().string(),
       method.title, recipe.experts.size(), recipe.update_only ? " (the merged update alone)" : "",
-      configuration_text({recipe.method, options, alpha}), method.formula, method.source);
+      configuration_text({recipe.method, shown_options(recipe), alpha}), method.formula,
+      method.source);
   for (const auto& [task, path] : recipe.experts) card += fmt::format("- {}\n", task);
   return card + "\nThe hashes of base and experts are in the metadata of the safetensors files.\n";
 }
 
-MergeSummary write_streamed(const Recipe& recipe, const Options& options, OutputKind kind,
-                            const Updates& updates, const Rules& rules,
-                            const MergeSettings& settings) {
+MergeSummary write_streamed(const Recipe& recipe, OutputKind kind, const Updates& updates,
+                            const Rules& rules, const MergeSettings& settings) {
   const double alpha = resolved_alpha(recipe);
   std::vector<TensorInfo> infos;
   for (TensorInfo info : updates.tensors()) {
@@ -94,10 +95,10 @@ MergeSummary write_streamed(const Recipe& recipe, const Options& options, Output
   }
   FolderOptions folder;
   if (kind == OutputKind::kFolder) {
-    folder = folder_beside(recipe.out, updates.base(), recipe.shard_bytes,
-                           model_card(recipe, options, alpha));
+    folder =
+        folder_beside(recipe.out, updates.base(), recipe.shard_bytes, model_card(recipe, alpha));
   }
-  StreamedOutput output(recipe.out, kind, infos, output_metadata(recipe, options, alpha), folder);
+  StreamedOutput output(recipe.out, kind, infos, output_metadata(recipe, alpha), folder);
   MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
     const Piece& piece = part.piece;
     if (recipe.update_only && piece.role == Role::kCopied) return;
@@ -153,6 +154,21 @@ void report_oddities(const MergeSummary& summary) {
   }
 }
 
+// The statistics that the recipe's method reads, each of them checked to be of its expert's bytes.
+MethodInputs method_inputs(const Recipe& recipe, const Options& options) {
+  const auto kinds = statistics_of(recipe.method, options);
+  if (kinds.empty()) return {};
+  std::vector<std::string> tasks;
+  std::map<std::string, ExpectedOrigin> expected;
+  for (const auto& [task, path] : recipe.experts) {
+    std::vector<std::string> hashes;
+    for (const fs::path& file : Checkpoint(path).files()) hashes.push_back(hash_file(file));
+    expected[task].expert = hash_of_files(hashes);
+    tasks.push_back(task);
+  }
+  return {std::make_shared<StatisticsSet>(recipe.statistics, tasks, kinds, expected)};
+}
+
 }  // namespace
 
 at::ScalarType compute_dtype(Precision precision) {
@@ -177,18 +193,23 @@ double resolved_alpha(const Recipe& recipe) {
   return recipe.alpha ? *recipe.alpha : require_method_info(recipe.method).default_alpha.value();
 }
 
-MethodInputs method_inputs(const Recipe& recipe, const Options& options) {
-  const auto kinds = statistics_of(recipe.method, options);
-  if (kinds.empty()) return {};
-  std::vector<std::string> tasks;
-  std::map<std::string, ExpectedOrigin> expected;
-  for (const auto& [task, path] : recipe.experts) {
-    std::vector<std::string> hashes;
-    for (const fs::path& file : Checkpoint(path).files()) hashes.push_back(hash_file(file));
-    expected[task].expert = hash_of_files(hashes);
-    tasks.push_back(task);
-  }
-  return {std::make_shared<StatisticsSet>(recipe.statistics, tasks, kinds, expected)};
+Options shown_options(const Recipe& recipe) {
+  Options options = resolve_options(require_method_info(recipe.method), recipe.options);
+  if (recipe.masks.empty()) return options;
+  options.erase("lambda");
+  options.erase("lambdas");
+  return options;
+}
+
+Rules recipe_rules(const Recipe& recipe, const Updates& updates) {
+  const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
+  Rules rules = require_method(recipe.method).rules(options, method_inputs(recipe, options));
+  if (recipe.masks.empty()) return rules;
+  auto masks = std::make_shared<TallMaskFile>(recipe.masks);
+  masks->require_fit(updates.tasks(), updates.tensors(),
+                     {recipe.exclude, recipe.average, recipe.split_attention});
+  rules.other = consensus_rule(std::move(masks), std::get<int64_t>(options.at("min_tasks")));
+  return rules;
 }
 
 MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resources,
@@ -204,22 +225,23 @@ MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resourc
 }
 
 MergeSummary merge_files(const Recipe& recipe, const MergeResources& resources) {
-  const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   try {
     const Updates updates(recipe.base, experts);
-    const Rules rules =
-        require_method(recipe.method).rules(options, method_inputs(recipe, options));
+    const Rules rules = recipe_rules(recipe, updates);
     const OutputKind kind = output_kind(recipe.out);
     require_fitting_output(recipe, kind, updates.base());
     require_not_an_input(recipe.out, kind, updates.files());
+    if (!recipe.masks.empty()) {
+      require_not_an_input(recipe.out, kind, TallMaskFile(recipe.masks).files());
+    }
     std::optional<FactorCache> cache;
     if (!resources.cache.empty()) cache.emplace(resources.cache);
     const MergeSettings settings = merge_settings(recipe, resources, cache ? &*cache : nullptr);
     MergeSummary summary = kind == OutputKind::kTorchScript
                                ? write_torchscript(recipe, updates, rules, settings)
-                               : write_streamed(recipe, options, kind, updates, rules, settings);
+                               : write_streamed(recipe, kind, updates, rules, settings);
     if (cache) summary.cache = cache->counts();
     report_oddities(summary);
     return summary;

@@ -22,9 +22,13 @@ std::optional<at::ScalarType> chosen_dtype(OutputDtype dtype);
 // alpha when a recipe gives none: the method's default.
 double resolved_alpha(const Recipe& recipe);
 
-// The statistics that the recipe's method reads, each of them checked to be of its expert's bytes.
-// Throws Error(kInput), see StatisticsSet. Cost: hashes the experts' files, where there are any.
-MethodInputs method_inputs(const Recipe& recipe, const Options& options);
+// The recipe's options with defaults; without those that make masks, where it brings masks.
+Options shown_options(const Recipe& recipe);
+
+// The rules of the recipe's method. Throws Error(kInput) naming what does not fit if it brings
+// masks (merge/tall_mask_file.h) or statistics (merge/statistics_set.h), whose experts' files are
+// hashed.
+Rules recipe_rules(const Recipe& recipe, const Updates& updates);
 
 // What a merge may use of the machine.
 struct MergeResources {

@@ -89,11 +89,10 @@ uint64_t peak_memory(const std::vector<uint64_t>& pieces, const std::vector<uint
 }  // namespace
 
 MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
-  const Options options = resolve_options(require_method_info(recipe.method), recipe.options);
-  const Rules rules = require_method(recipe.method).rules(options, method_inputs(recipe, options));
   std::vector<Expert> experts;
   for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
   const Updates updates(recipe.base, experts);
+  const Rules rules = recipe_rules(recipe, updates);
   const RoleRules roles{recipe.exclude, recipe.average, recipe.split_attention};
   roles.require_matches(updates.tensors());
   const at::ScalarType dtype = compute_dtype(recipe.precision);

@@ -36,6 +36,20 @@ std::string above_published_text(const TableRow& row) {
   return fmt::format("{:+.1f}", 100.0 * (*row.accuracy - row.published->accuracy));
 }
 
+bool has_without(const Table& table) {
+  return std::any_of(table.rows.begin(), table.rows.end(),
+                     [](const TableRow& row) { return row.without.has_value(); });
+}
+
+std::string without_title(const Table& table) { return "Without " + table.without; }
+
+std::string without_text(const TableRow& row) {
+  if (!row.without) return "";
+  const std::string accuracy = percent(row.without->accuracy);
+  if (!row.without->normalised) return accuracy;
+  return fmt::format("{} ({})", accuracy, percent(*row.without->normalised));
+}
+
 std::string alpha_text(const TableRow& row) {
   if (!row.alpha) return "";
   return number_text(*row.alpha) + (row.alpha_at_edge ? " (edge)" : "");

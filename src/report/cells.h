@@ -20,6 +20,12 @@ bool has_published(const Table& table);
 std::string published_text(const TableRow& row);
 std::string above_published_text(const TableRow& row);
 
+// "84.31 (90.62)", percent, as mean_text() of the rows: the means without the tasks that the report
+// leaves out, and their heading, "Without DTD".
+std::string without_text(const TableRow& row);
+std::string without_title(const Table& table);
+bool has_without(const Table& table);
+
 // "1.2", with " (edge)" where the grid ends; "" where there is none.
 std::string alpha_text(const TableRow& row);
 

@@ -50,6 +50,8 @@ std::string csv_text(const Table& table) {
                                       "to_best_low", "to_best_high",  "note"};
   const bool published = has_published(table);
   if (published) heading.insert(heading.end(), {"published", "published_normalised"});
+  const bool without = has_without(table);
+  if (without) heading.insert(heading.end(), {"without", "accuracy_without", "normalised_without"});
   std::string text = csv_line(heading);
   for (const TableRow& row : table.rows) {
     std::vector<std::string> fields = {row.method,
@@ -70,6 +72,11 @@ std::string csv_text(const Table& table) {
     if (published) {
       fields.push_back(row.published ? number_text(row.published->accuracy) : "");
       fields.push_back(row.published ? optional_text(row.published->normalised) : "");
+    }
+    if (without) {
+      fields.push_back(row.without ? table.without : "");
+      fields.push_back(row.without ? number_text(row.without->accuracy) : "");
+      fields.push_back(row.without ? optional_text(row.without->normalised) : "");
     }
     text += csv_line(fields);
   }

@@ -93,6 +93,8 @@ std::string means_table(const Table& table) {
                                      "Normalised, %", "NAI",         "Difference to best",
                                      "alpha"};
   const bool has_sets = sets.size() > 1;
+  const bool without = has_without(table);
+  if (without) titles.push_back(without_title(table) + ", %");
   if (has_sets) titles.insert(titles.begin() + 1, "Tasks");
   std::string text = heading(titles);
   for (size_t i = 0; i < table.rows.size(); ++i) {
@@ -116,6 +118,10 @@ std::string means_table(const Table& table) {
                         difference_text(row));
     text +=
         number_cell(row.alpha, alpha_text(row) + (row.selected.empty() ? "" : ", " + row.selected));
+    if (without) {
+      text += number_cell(row.without ? std::optional(row.without->accuracy) : std::nullopt,
+                          without_text(row));
+    }
     text += fmt::format(
         "</tr>\n<tr id=\"row{}\" hidden><td class=\"detail\" colspan=\"{}\">{}</td>"
         "</tr></tbody>\n",

@@ -81,6 +81,8 @@ Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) 
   if (selected) lines[0].push_back("Chosen");
   const bool published = has_published(table);
   if (published) lines[0].insert(lines[0].end(), {"Published", "Difference"});
+  const bool without = has_without(table);
+  if (without) lines[0].push_back(escaped(without_title(table)));
   if (!task_sets.empty()) lines[0].insert(lines[0].begin() + 1, "Tasks");
   for (size_t i = 0; i < table.rows.size(); ++i) {
     const TableRow& row = table.rows[i];
@@ -90,6 +92,7 @@ Lines mean_lines(const Table& table, const std::vector<std::string>& task_sets) 
     if (published) {
       lines.back().insert(lines.back().end(), {published_text(row), above_published_text(row)});
     }
+    if (without) lines.back().push_back(without_text(row));
     if (!task_sets.empty()) lines.back().insert(lines.back().begin() + 1, task_sets[i]);
   }
   return lines;

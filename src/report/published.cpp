@@ -15,7 +15,7 @@ namespace {
 struct Entry {
   std::string method;
   double tasks = 0.0;
-  PublishedMean mean;
+  Means mean;
   bool is_used = false;
 };
 

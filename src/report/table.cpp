@@ -103,8 +103,22 @@ std::optional<double> mean_of(const std::vector<TaskCell>& cells,
   return sum / static_cast<double>(cells.size());
 }
 
+// The means over the cells of all other tasks.
+std::optional<Means> means_without(const std::vector<std::string>& tasks,
+                                   const std::vector<TaskCell>& cells) {
+  std::vector<TaskCell> others;
+  std::vector<Accuracy> accuracies;
+  for (const TaskCell& cell : cells) {
+    if (std::find(tasks.begin(), tasks.end(), cell.task) != tasks.end()) continue;
+    others.push_back(cell);
+    accuracies.push_back(*cell.accuracy);
+  }
+  if (others.empty() || others.size() == cells.size()) return {};
+  return Means{mean_accuracy(accuracies), mean_of(others, &TaskCell::normalised)};
+}
+
 // The numbers over all tasks, once every cell is known.
-void summarise(TableRow& row, Table& table) {
+void summarise(const Experiment& experiment, TableRow& row, Table& table) {
   row.note = open_cells(row.cells);
   if (!row.note.empty()) return;
   std::vector<Accuracy> accuracies;
@@ -113,6 +127,7 @@ void summarise(TableRow& row, Table& table) {
   row.interval = mean_interval(accuracies);
   row.normalised = mean_of(row.cells, &TaskCell::normalised);
   row.nai = mean_of(row.cells, &TaskCell::nai);
+  row.without = means_without(experiment.report_without, row.cells);
   if (!row.normalised) {
     add_footnote(table,
                  "No normalised accuracy where the fine-tuned model of a task has no result.");
@@ -164,7 +179,7 @@ TableRow make_row(const Row& from, const std::string& title, ExperimentRecords& 
       fill_cell(*row.source, *chosen, row, records, cell, table);
     }
   }
-  if (chosen != nullptr) summarise(row, table);
+  if (chosen != nullptr) summarise(records.experiment(), row, table);
   return row;
 }
 
@@ -177,13 +192,25 @@ Table build_table(ExperimentRecords& records) {
   table.split = experiment.report_split;
   std::set<std::string> used;
   for (const Row& row : experiment.rows) used.insert(row.task_set.begin(), row.task_set.end());
+  std::vector<std::string> without;
   for (const Task& task : experiment.suite.tasks) {
-    if (used.count(task.name) != 0) table.tasks.push_back({task.name, task.title});
+    if (used.count(task.name) == 0) continue;
+    table.tasks.push_back({task.name, task.title});
+    const auto& left_out = experiment.report_without;
+    if (std::find(left_out.begin(), left_out.end(), task.name) != left_out.end()) {
+      without.push_back(task.title);
+    }
   }
+  table.without = join(without, ", ");
   const std::vector<std::string> titles = row_titles(experiment.rows);
   for (size_t i = 0; i < experiment.rows.size(); ++i) {
     table.rows.push_back(make_row(experiment.rows[i], titles[i], records, table));
   }
+  for (const Task& task : experiment.suite.tasks) {
+    if (used.count(task.name) == 0 || task.note.empty()) continue;
+    add_footnote(table, fmt::format("{}: {}", task.title, task.note));
+  }
+  if (experiment.bf16_encoder) add_footnote(table, "The encoder computed in bf16.");
   rank_rows(table, records);
   if (experiment.published) add_published(*experiment.published, &table);
   return table;

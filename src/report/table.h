@@ -28,8 +28,8 @@ struct TaskCell {
 // Among the rows of the same task set that hold one merged model.
 enum class Standing { kNone, kBest, kSecond };
 
-// Means that a paper gives, 0..1.
-struct PublishedMean {
+// Means over tasks, 0..1: those a paper gives, or those without some tasks.
+struct Means {
   double accuracy = 0.0;
   std::optional<double> normalised = {};
 };
@@ -47,8 +47,11 @@ struct TableRow {
   std::optional<Interval> interval;            // 95 %, of `accuracy`
   std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
   Standing standing = Standing::kNone;
-  std::optional<PublishedMean> published;  // where the experiment names a file of them
-  std::optional<Difference> to_best;       // of `accuracy`, to the best row; not of the best itself
+  std::optional<Means> published;  // where the experiment names a file of them
+  // Over the tasks that the experiment's report does not leave out; nothing if the row has none of
+  // those, or nothing else, or a cell is open.
+  std::optional<Means> without;
+  std::optional<Difference> to_best;  // of `accuracy`, to the best row; not of the best itself
   // The row of the experiment with its lambdas, and which of its candidates is `chosen`.
   std::optional<Row> source;
   std::optional<size_t> candidate;
@@ -65,6 +68,7 @@ struct Table {
   std::string title;
   std::string split;
   std::vector<TableColumn> tasks;  // all tasks of all rows, in suite order
+  std::string without;             // titles of the tasks that `without` of the rows leaves out
   std::vector<TableRow> rows;      // as in the experiment
   std::vector<std::string> footnotes;
 };

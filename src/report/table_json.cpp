@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/text.h"
+#include "report/cells.h"
 #include "report/csv.h"
 
 namespace isomerge {
@@ -45,6 +46,10 @@ Json difference_json(const std::optional<Difference>& difference) {
           {"significant", difference->is_significant()}};
 }
 
+Json means_json(const Means& means) {
+  return {{"accuracy", means.accuracy}, {"normalised", number_or_null(means.normalised)}};
+}
+
 Json row_json(const TableRow& row) {
   Json json = {{"method", row.method},
                {"title", row.title},
@@ -59,10 +64,8 @@ Json row_json(const TableRow& row) {
                {"to_best", difference_json(row.to_best)},
                {"note", row.note},
                {"tasks", Json::array()}};
-  if (row.published) {
-    json["published"] = {{"accuracy", row.published->accuracy},
-                         {"normalised", number_or_null(row.published->normalised)}};
-  }
+  if (row.published) json["published"] = means_json(*row.published);
+  if (row.without) json["without"] = means_json(*row.without);
   for (const TaskCell& cell : row.cells) json["tasks"].push_back(cell_json(cell));
   return json;
 }
@@ -74,6 +77,7 @@ std::string json_text(const Table& table) {
                {"split", table.split},
                {"rows", Json::array()},
                {"footnotes", table.footnotes}};
+  if (has_without(table)) json["without"] = table.without;
   for (const TableRow& row : table.rows) json["rows"].push_back(row_json(row));
   return json.dump(2, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace) + "\n";
 }

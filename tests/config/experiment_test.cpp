@@ -54,6 +54,16 @@ TEST(Experiment, EncodesInBf16OnlyWhereItsFileSaysSo) {
                   {"line 2", "\"fp16\"", "fp32", "bf16", "\"split\""});
 }
 
+TEST(Experiment, MayNameTasksThatFurtherMeansLeaveOut) {
+  const Lab lab;
+  const std::string methods = "\"methods\": [\"average\"], ";
+  const std::string task = lab.read("\"methods\": [\"average\"]").suite.tasks[0].name;
+  EXPECT_EQ(lab.read(methods + "\"report\": {\"without\": \"" + task + "\"}").report_without,
+            Names{task});
+  expect_mentions(lab.error(methods + "\"report\": {\"without\": [\"" + task + "x\"]}"),
+                  {"line 2", "\"without\"", "no task \"" + task + "x\"", "nearest: \"" + task});
+}
+
 TEST(Experiment, HoldsWhatItsFileSays) {
   const Lab lab;
   lab.folder().write("e/published.json", "{}");

@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "config/experiment.h"
+#include "experiment/run_estimate.h"
 #include "store/plan.h"
 #include "store/result_store.h"
 #include "support/expect_error.h"
@@ -140,6 +141,26 @@ TEST_F(RunnerTest, RecordsOfABf16EncoderStandBesideThoseInFp32) {
     differs = differs || record.outcomes != other.outcomes;
   }
   EXPECT_TRUE(differs) << "all of them were computed in fp32";
+}
+
+// The estimate counts what a run then computes.
+TEST_F(RunnerTest, TheEstimateCountsTheEvaluationsThatARunDoes) {
+  const Experiment experiment = read_experiment(file_);
+  RunSettings settings;
+  settings.results = folder_ / "r";
+  settings.threads = 2;
+  const RunEstimate estimate = estimate_run(experiment, settings);
+  EXPECT_EQ(estimate.total().evaluations, kRecords);
+  EXPECT_EQ(estimate.experts.evaluations, 4);
+  EXPECT_EQ(estimate.total().merges, 3) << "alphas share a merge";
+  ASSERT_EQ(estimate.rows.size(), 5u);
+  EXPECT_EQ(estimate.rows[1].evaluations, 0) << "the experts were counted before";
+  EXPECT_EQ(estimate.rows[4].evaluations, 2 * (3 + 1));
+  EXPECT_EQ(estimate.rows[4].images, 3 * 2 * 300 + 2 * 1000);
+  EXPECT_GT(estimate.rows[4].merge_seconds, 0.0);
+  EXPECT_GT(estimate.rows[4].encode_seconds, estimate.rows[2].encode_seconds);
+  EXPECT_GT(estimate.memory, 50u << 20);
+  EXPECT_FALSE(fs::exists(settings.results)) << "nothing is computed or written";
 }
 
 TEST_F(RunnerTest, AnAnalysisThatFailsIsReportedAndTheRestGoesOn) {
@@ -294,7 +315,10 @@ TEST_F(RunnerTest, ARecordEqualsMergingToAFileAndEvaluatingThat) {
 TEST_F(RunnerTest, StatusAndDryRunTellWithoutRunning) {
   const ProgramResult plan = run_isomerge({"run", file_.string(), "--dry-run"});
   EXPECT_EQ(plan.exit_code, 0) << plan.err;
-  expect_mentions(plan.out, {"task_arithmetic", "3 candidates", "5 rows"});
+  expect_mentions(plan.out, {"task_arithmetic", "3 candidates", "5 rows", "at most 3 merges (",
+                             "24 evaluations (", " of memory on "});
+  const ProgramResult json = run_isomerge({"run", file_.string(), "--dry-run", "--json"});
+  EXPECT_EQ(nlohmann::json::parse(json.out)["total"]["evaluations"], kRecords) << json.err;
   const std::string results = (folder_ / "r").string();
   EXPECT_EQ(run_isomerge({"run", file_.string(), "--status", "--results", results}).exit_code, 2)
       << "no plan yet";

@@ -1,7 +1,9 @@
 #include "fuzz/targets.h"
 
 #include <csignal>
+#include <cstddef>
 #include <ctime>
+#include <span>
 #include <stdexcept>
 
 #include <ATen/ops/empty.h>
@@ -19,6 +21,11 @@
 #include "checkpoint/unpickler.h"
 #include "checkpoint/zip_directory.h"
 #include "config/json_reader.h"
+#include "dataset/image.h"
+#include "dataset/image_header.h"
+#include "dataset/image_list.h"
+#include "dataset/pack.h"
+#include "support/pack_file.h"
 #include "support/pickle_bytes.h"
 #include "support/temporary_folder.h"
 
@@ -107,6 +114,71 @@ void read_config(const std::string& bytes) {
   parse_json(bytes, "fuzz.json", problems);
 }
 
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+void read_image_start(const std::string& bytes) {
+  const ImageHeader header = read_image_header(bytes_of(bytes));
+  require(header.pixels.value_or(0) >= 0, "an image of less than no pixels");
+}
+
+#ifdef ISOMERGE_OPENCV
+// Sizes that a header may declare, up to kMostPixels, cost memory as they must; here they are left
+// out.
+void read_image(const std::string& bytes) {
+  constexpr int64_t kMost = 1 << 20;
+  const bool is_known = read_image_header(bytes_of(bytes)).pixels.value_or(kMost + 1) <= kMost;
+  if (!is_known) return;
+  const Image image = decode_image(bytes_of(bytes), "fuzz");
+  require(image.channels == 3 && image.height >= 1 && image.width >= 1, "an image without pixels");
+  require(image.pixels.size() == static_cast<size_t>(3 * image.height * image.width),
+          "an image of other pixels than its size says");
+}
+#endif
+
+void require_splits_inside(const ImageSet& set) {
+  for (const Split& split : set.splits()) {
+    require(0 <= split.begin && split.begin < split.end && split.end <= set.count(),
+            "a split leaves the set");
+  }
+  for (int64_t i = 0; i < set.count(); ++i) {
+    require(0 <= set.label(i) && set.label(i) < set.class_count(), "a label without a class");
+  }
+}
+
+void read_list(const std::string& bytes) {
+  const MemoryFile memory(bytes);
+  require_splits_inside(ImageList(memory.path()));
+}
+
+// Damage to the payload is the checksum's to find.
+void read_pack(const std::string& bytes) {
+  const MemoryFile memory(bytes);
+  const Pack pack(memory.path());
+  require_splits_inside(pack);
+  for (int64_t i = 0; i < pack.count(); ++i) {
+    const Image image = pack.image(i);
+    uint64_t sum = 0;
+    for (const uint8_t pixel : image.pixels) sum += pixel;
+    require(sum <= 255 * image.pixels.size(), "pixels that are not there");
+  }
+}
+
+std::vector<std::string> image_seeds() {
+  const std::string folder = ISOMERGE_SOURCE_DIR "/tests/golden/images/";
+  std::vector<std::string> seeds;
+  for (const char* name : {"photo.jpg", "grey.jpg", "colour.png", "palette.png"}) {
+    seeds.push_back(TemporaryFolder::read(folder + name));
+  }
+  return seeds;
+}
+
+std::string list_seed() {
+  return R"({"format": "isomerge image list 1", "name": "x", "classes": ["a", "b"], "folder": "f",
+    "splits": {"val": [["a/1.png", 0, "00"]], "test": [["2.png", 1, "11"], ["3.png", 0, ""]]}})";
+}
+
 std::string safetensors_seed() {
   const TemporaryFolder folder;
   write_safetensors(folder / "w.safetensors",
@@ -155,17 +227,25 @@ std::vector<FuzzTarget> fuzz_targets() {
   all.push_back(headers[0]);
   std::vector<std::string> zips = archive_seeds();
   zips.push_back(zip_bytes({{"m/code/x.py", "deflated", 8, 100}, {"m/version", "3\n"}}));
-  return {{"safetensors_header", headers, read_header},
-          {"zip_directory", zips, read_directory},
-          {"archive", archive_seeds(), read_places},
-          {"pickle", {state_dict_pickle(), module_pickle()}, read_pickle_bytes},
-          {"checkpoint", all, read_everything},
-          {"shard_index",
-           {shard_index_text({{"a", "1.safetensors"}, {"b.c", "2.safetensors"}}, 64)},
-           read_index},
-          {"config_json",
-           {"// comment\n{\"title\": \"x\", \"tasks\": [1, 2.5, true, null, {\"a\": {}}]}"},
-           read_config}};
+  std::vector<FuzzTarget> targets{
+      {"safetensors_header", headers, read_header},
+      {"zip_directory", zips, read_directory},
+      {"archive", archive_seeds(), read_places},
+      {"pickle", {state_dict_pickle(), module_pickle()}, read_pickle_bytes},
+      {"checkpoint", all, read_everything},
+      {"shard_index",
+       {shard_index_text({{"a", "1.safetensors"}, {"b.c", "2.safetensors"}}, 64)},
+       read_index},
+      {"config_json",
+       {"// comment\n{\"title\": \"x\", \"tasks\": [1, 2.5, true, null, {\"a\": {}}]}"},
+       read_config},
+      {"image_header", image_seeds(), read_image_start},
+      {"image_list", {list_seed()}, read_list},
+      {"pack", {PackFile().bytes()}, read_pack}};
+#ifdef ISOMERGE_OPENCV
+  targets.push_back({"image", image_seeds(), read_image});
+#endif
+  return targets;
 }
 
 std::vector<FuzzTarget> broken_targets() {

@@ -1,11 +1,15 @@
 #include "report/table.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "report/csv.h"
 #include "report/example_table.h"
 #include "report/labels.h"
 #include "report/markdown.h"
+#include "support/expect_error.h"
 
 namespace isomerge {
 namespace {
@@ -39,6 +43,69 @@ TEST(Table, HoldsMeansOfTheChosenCandidateOnTheReportsSplit) {
   EXPECT_DOUBLE_EQ(*table.rows[1].normalised, 1.0);
   EXPECT_FALSE(table.rows[0].alpha.has_value());
   EXPECT_EQ(table.rows[0].chosen, "zero_shot");
+}
+
+// Computed by hand from the cells of fill_complete().
+TEST(Table, HasMeansWithoutTheTasksThatTheReportLeavesOut) {
+  ExampleTable example;
+  fill_complete(example);
+  EXPECT_EQ(markdown_text(example.table()).find("Without"), std::string::npos);
+  EXPECT_EQ(csv_text(example.table()).find("without"), std::string::npos);
+  example.experiment().report_without = {"fashion"};
+  const Row& alone = example.add_row("iso_c", {1.0}, {"fashion"}, {{"null", std::string("zero")}});
+  example.put(alone, 0, "test", {7});
+  const Table table = example.table();
+  EXPECT_EQ(table.without, "Fashion");
+  EXPECT_DOUBLE_EQ(table.rows[3].without->accuracy, 0.9);
+  EXPECT_DOUBLE_EQ(table.rows[3].without->normalised.value(), 0.9);
+  EXPECT_DOUBLE_EQ(*table.rows[3].accuracy, 0.85) << "the table's own mean has all tasks";
+  EXPECT_DOUBLE_EQ(table.rows[0].without->accuracy, 0.3);
+  EXPECT_FALSE(table.rows[4].without) << "nothing is left of a row of that task alone";
+  const std::string text = markdown_text(table);
+  expect_mentions(text, {"Without Fashion |", " 90.00 (90.00) |"});
+  expect_mentions(csv_text(table), {",without,accuracy_without,normalised_without\n",
+                                    ",Fashion,0.9,0.9\n", ",,,\n"});
+  const auto json = nlohmann::json::parse(json_text(table));
+  EXPECT_EQ(json["without"], "Fashion");
+  EXPECT_EQ(json["rows"][3]["without"]["accuracy"], 0.9);
+  EXPECT_FALSE(json["rows"][4].contains("without"));
+  example.experiment().report_without = {"digits", "fashion"};
+  EXPECT_FALSE(example.table().rows[3].without) << "nothing is left";
+}
+
+TEST(Table, PrintsWhatIsToBeKnownOfItsTasksAndOfTheEncoder) {
+  ExampleTable example;
+  fill_complete(example);
+  example.experiment().suite.tasks[1].note = "its test images were trained on";
+  example.experiment().suite.tasks.push_back({"kanji", "Kanji", {}, {}, {}, "not shown"});
+  const Table table = example.table();
+  EXPECT_TRUE(mentions(table.footnotes, "Fashion: its test images were trained on"));
+  EXPECT_FALSE(mentions(table.footnotes, "not shown")) << "no row has that task";
+  EXPECT_FALSE(mentions(table.footnotes, "bf16"));
+  example.experiment().bf16_encoder = true;
+  EXPECT_TRUE(mentions(example.table().footnotes, "bf16"));
+}
+
+// The experiment looks for records of today's files, split and encoder: whatever else is stored
+// leaves a hole, not a number.
+TEST(Table, ACellOfOtherFilesSplitOrPrecisionIsMissingAndNothingIsAveragedOverIt) {
+  const auto rest = [](const std::function<void(ExampleTable&)>& change) {
+    ExampleTable example;
+    fill_complete(example);
+    change(example);
+    return example.table().rows[3];
+  };
+  const TableRow same = rest([](ExampleTable&) {});
+  EXPECT_TRUE(same.accuracy.has_value());
+  const TableRow data = rest([](ExampleTable& it) { it.plan().tasks["fashion"].data = "d3"; });
+  EXPECT_FALSE(data.accuracy || data.normalised || data.interval || data.nai);
+  EXPECT_NE(data.note.find("missing"), std::string::npos) << data.note;
+  const TableRow expert = rest([](ExampleTable& it) { it.plan().tasks["digits"].expert = "x3"; });
+  EXPECT_FALSE(expert.accuracy.has_value());
+  const TableRow split = rest([](ExampleTable& it) { it.experiment().report_split = "val"; });
+  EXPECT_DOUBLE_EQ(*split.accuracy, 0.8) << "9 and 7 of ten on val, both from there";
+  const TableRow bf16 = rest([](ExampleTable& it) { it.experiment().bf16_encoder = true; });
+  EXPECT_FALSE(bf16.accuracy.has_value());
 }
 
 TEST(Table, MarksAnOptimumAtTheEdgeOfItsGrid) {

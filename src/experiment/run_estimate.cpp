@@ -1,0 +1,192 @@
+#include "experiment/run_estimate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <set>
+#include <tuple>
+
+#include <ATen/core/Tensor.h>
+
+#include "base/memory.h"
+#include "config/mask_rows.h"
+#include "dataset/example_reader.h"
+#include "eval/batches.h"
+#include "experiment/suite_evaluator.h"
+#include "experiment/weight_source.h"
+#include "merge/merge_plan.h"
+#include "model/single_thread.h"
+
+namespace isomerge {
+namespace {
+
+constexpr int64_t kSample = 4;  // images; a large encoder takes a second for each
+
+template <typename Work>
+double seconds_of(const Work& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// What one image costs a worker, by task, and the memory that the model takes.
+class ImageCosts {
+ public:
+  ImageCosts(const Experiment& experiment, const RunSettings& settings)
+      : experiment_(experiment),
+        encoder_(experiment.suite.encoder, settings.device,
+                 experiment.bf16_encoder ? at::kBFloat16 : at::kFloat) {
+    const Checkpoint base(experiment.suite.base);
+    for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
+    encoder_.bind(base.read_all(), base.label());
+  }
+
+  // Images of a split.
+  int64_t size(const std::string& task, const std::string& split) {
+    return set_of(task).require_split(split).size();
+  }
+
+  double seconds(const std::string& task) {
+    const auto known = seconds_.find(task);
+    if (known != seconds_.end()) return known->second;
+    const SingleThread single_thread;
+    const ImageSet& set = set_of(task);
+    const Split& split = set.require_split(experiment_.report_split);
+    std::vector<Example> examples;
+    for (int64_t i = 0; i < std::min(kSample, split.size()); ++i) {
+      examples.push_back({split.begin + i});
+    }
+    const ExampleReader reader(set, suite_preprocessing(experiment_.suite));
+    at::Tensor images;
+    const double read = seconds_of([&] { images = reader.read(examples).images; });
+    if (encode_ == 0.0) {
+      encoder_.encode(images);  // the first time prepares what the later ones use
+      encode_ = seconds_of([&] { encoder_.encode(images); }) / static_cast<double>(examples.size());
+    }
+    const double image = read / static_cast<double>(examples.size()) + encode_;
+    return seconds_.emplace(task, image).first->second;
+  }
+
+  uint64_t model_bytes() const { return model_bytes_; }
+
+ private:
+  const ImageSet& set_of(const std::string& task) {
+    auto& set = sets_[task];
+    if (!set) set = open_image_set(require_task(experiment_.suite, task).data);
+    return *set;
+  }
+
+  const Experiment& experiment_;
+  Encoder encoder_;
+  uint64_t model_bytes_ = 0;
+  double encode_ = 0.0;  // one image, one worker
+  std::map<std::string, std::unique_ptr<ImageSet>> sets_;
+  std::map<std::string, double> seconds_;
+};
+
+bool is_merged(const Row& row) { return row.method != "zero_shot" && row.method != "fine_tuned"; }
+
+Recipe recipe_of(const Experiment& experiment, const Row& row) {
+  Recipe recipe;
+  recipe.method = row.method;
+  recipe.options = row.candidates.front().options_on(row.task_set.front());
+  recipe.precision = experiment.precision;
+  recipe.exclude = experiment.exclude;
+  recipe.average = experiment.average;
+  recipe.split_attention = experiment.split_attention;
+  recipe.base = experiment.suite.base;
+  for (const Expert& expert : row_experts(experiment.suite, row)) {
+    recipe.experts.emplace_back(expert.task, expert.path);
+  }
+  return recipe;
+}
+
+class Estimator {
+ public:
+  Estimator(const Experiment& experiment, const RunSettings& settings)
+      : experiment_(experiment), settings_(settings), images_(experiment, settings) {}
+
+  RunEstimate estimate() {
+    RunEstimate out;
+    for (const Row& row : experiment_.rows) {
+      const Row experts = fine_tuned_row(row.task_set);
+      evaluate(experts, 1, experiment_.select.split, &out.experts);
+      evaluate(experts, 1, experiment_.report_split, &out.experts);
+    }
+    for (const Row& row : experiment_.rows) {
+      RowEstimate found;
+      if (needs_lambdas(row)) add(mask_trials(row), /*is_reported=*/false, &found);
+      add(row, /*is_reported=*/true, &found);
+      out.rows.push_back(found);
+    }
+    // The evaluated model and the encoder, and base and merged update of all tensors (weight
+    // source), beside what a merge needs.
+    out.memory = std::max(merge_memory_, resident_memory()) + 3 * images_.model_bytes();
+    return out;
+  }
+
+ private:
+  void add(const Row& row, bool is_reported, RowEstimate* out) {
+    const auto candidates = static_cast<int64_t>(row.candidates.size());
+    const auto tasks = static_cast<int64_t>(row.task_set.size());
+    const bool is_searched = candidates > 1 || !is_reported;
+    if (is_merged(row)) {
+      const bool one_for_all = row.candidates.front().by_task.empty();
+      const int64_t lines = candidates / static_cast<int64_t>(row.line_length);
+      int64_t merges = one_for_all ? lines : is_searched ? candidates * tasks : 0;
+      // The chosen one again, unless it is still there: alphas share a merge.
+      if (is_reported && one_for_all && lines > 1) ++merges;
+      if (is_reported && !one_for_all) merges += tasks;
+      out->merges += merges;
+      out->merge_seconds += static_cast<double>(merges) * merge_seconds(row);
+    }
+    if (is_searched) evaluate(row, candidates, experiment_.select.split, out);
+    if (is_reported) evaluate(row, 1, experiment_.report_split, out);
+  }
+
+  void evaluate(const Row& row, int64_t times, const std::string& split, RowEstimate* out) {
+    for (const std::string& task : row.task_set) {
+      // Rows without a merge share their records, whatever the task set.
+      if (!is_merged(row) && !shared_.insert({row.method, task, split}).second) continue;
+      const int64_t images = times * images_.size(task, split);
+      out->evaluations += times;
+      out->images += images;
+      out->encode_seconds +=
+          static_cast<double>(images) * images_.seconds(task) / settings_.threads;
+    }
+  }
+
+  double merge_seconds(const Row& row) {
+    MergeResources resources;
+    resources.threads = settings_.threads;
+    const MergePlan plan = plan_merge(recipe_of(experiment_, row), resources);
+    merge_memory_ = std::max(merge_memory_, plan.memory);
+    return plan.seconds;
+  }
+
+  const Experiment& experiment_;
+  const RunSettings& settings_;
+  ImageCosts images_;
+  uint64_t merge_memory_ = 0;
+  std::set<std::tuple<std::string, std::string, std::string>> shared_;  // method, task, split
+};
+
+}  // namespace
+
+RowEstimate RunEstimate::total() const {
+  RowEstimate all = experts;
+  for (const RowEstimate& row : rows) {
+    all.merges += row.merges;
+    all.evaluations += row.evaluations;
+    all.images += row.images;
+    all.merge_seconds += row.merge_seconds;
+    all.encode_seconds += row.encode_seconds;
+  }
+  return all;
+}
+
+RunEstimate estimate_run(const Experiment& experiment, const RunSettings& settings) {
+  return Estimator(experiment, settings).estimate();
+}
+
+}  // namespace isomerge
