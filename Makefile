@@ -3,10 +3,11 @@ JOBS ?= $(shell tools/jobs.sh)
 FUZZ_SECONDS ?= 60
 
 .NOTPARALLEL:
-.PHONY: setup build demo test test-all asan fuzz bench bench-full format check
+.PHONY: setup build demo demo-language test test-all asan fuzz bench bench-full format check
 setup: ; @tools/setup.sh
 build: setup ; cmake --preset dev && cmake --build --preset dev -j $(JOBS)
-demo: build ; tools/demo.sh
+demo: build ; tools/demo.sh table1
+demo-language: build ; tools/demo.sh table3
 test: build ; ctest --preset dev
 test-all: build asan ; ctest --preset all
 asan: setup ; cmake --preset asan && cmake --build --preset asan -j $(JOBS) && ctest --preset asan

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <set>
 #include <tuple>
 
@@ -12,6 +13,7 @@
 #include "config/mask_rows.h"
 #include "dataset/example_reader.h"
 #include "eval/batches.h"
+#include "eval/text_evaluation.h"
 #include "experiment/suite_evaluator.h"
 #include "experiment/weight_source.h"
 #include "merge/merge_plan.h"
@@ -29,24 +31,79 @@ double seconds_of(const Work& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// What one image costs a worker, by task, and the memory that the model takes.
-class ImageCosts {
+// What one example costs a worker, by task, and the memory that the model takes.
+class ExampleCosts {
+ public:
+  virtual ~ExampleCosts() = default;
+  virtual int64_t size(const std::string& task, const std::string& split) = 0;
+  virtual double seconds(const std::string& task) = 0;
+  virtual uint64_t model_bytes() const = 0;
+};
+
+at::ScalarType module_dtype(const Experiment& experiment) {
+  return experiment.bf16_encoder ? at::kBFloat16 : at::kFloat;
+}
+
+class TextCosts : public ExampleCosts {
+ public:
+  TextCosts(const Experiment& experiment, const RunSettings& settings)
+      : experiment_(experiment),
+        tokenizer_(experiment.suite.tokenizer),
+        model_(experiment.suite.module, settings.device, module_dtype(experiment)) {
+    const Checkpoint base(experiment.suite.base);
+    for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
+    model_.bind(base.read_all(), base.label());
+  }
+
+  int64_t size(const std::string& task, const std::string& split) override {
+    return set_of(task).require_split(split).size();
+  }
+
+  double seconds(const std::string& task) override {
+    const auto known = seconds_.find(task);
+    if (known != seconds_.end()) return known->second;
+    TokenizedSplit sample = tokenize(set_of(task), experiment_.report_split, tokenizer_,
+                                     experiment_.suite.text.most_tokens);
+    const size_t count = std::min<size_t>(sample.prompts.size(), kTexts);
+    sample.prompts.resize(count);
+    evaluate(model_, tokenizer_, sample, {});  // the first time prepares what the later ones use
+    const double all = seconds_of([&] { evaluate(model_, tokenizer_, sample, {}); });
+    return seconds_.emplace(task, all / static_cast<double>(count)).first->second;
+  }
+
+  uint64_t model_bytes() const override { return model_bytes_; }
+
+ private:
+  static constexpr size_t kTexts = 8;
+
+  const TextSet& set_of(const std::string& task) {
+    return sets_.try_emplace(task, require_task(experiment_.suite, task).data).first->second;
+  }
+
+  const Experiment& experiment_;
+  const Tokenizer tokenizer_;
+  LanguageModel model_;
+  uint64_t model_bytes_ = 0;
+  std::map<std::string, TextSet> sets_;
+  std::map<std::string, double> seconds_;
+};
+
+class ImageCosts : public ExampleCosts {
  public:
   ImageCosts(const Experiment& experiment, const RunSettings& settings)
       : experiment_(experiment),
-        encoder_(experiment.suite.encoder, settings.device,
-                 experiment.bf16_encoder ? at::kBFloat16 : at::kFloat) {
+        encoder_(experiment.suite.module, settings.device, module_dtype(experiment)) {
     const Checkpoint base(experiment.suite.base);
     for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
     encoder_.bind(base.read_all(), base.label());
   }
 
   // Images of a split.
-  int64_t size(const std::string& task, const std::string& split) {
+  int64_t size(const std::string& task, const std::string& split) override {
     return set_of(task).require_split(split).size();
   }
 
-  double seconds(const std::string& task) {
+  double seconds(const std::string& task) override {
     const auto known = seconds_.find(task);
     if (known != seconds_.end()) return known->second;
     const SingleThread single_thread;
@@ -67,7 +124,7 @@ class ImageCosts {
     return seconds_.emplace(task, image).first->second;
   }
 
-  uint64_t model_bytes() const { return model_bytes_; }
+  uint64_t model_bytes() const override { return model_bytes_; }
 
  private:
   const ImageSet& set_of(const std::string& task) {
@@ -83,6 +140,11 @@ class ImageCosts {
   std::map<std::string, std::unique_ptr<ImageSet>> sets_;
   std::map<std::string, double> seconds_;
 };
+
+std::unique_ptr<ExampleCosts> costs_of(const Experiment& experiment, const RunSettings& settings) {
+  if (experiment.suite.is_language()) return std::make_unique<TextCosts>(experiment, settings);
+  return std::make_unique<ImageCosts>(experiment, settings);
+}
 
 bool is_merged(const Row& row) { return row.method != "zero_shot" && row.method != "fine_tuned"; }
 
@@ -104,7 +166,7 @@ Recipe recipe_of(const Experiment& experiment, const Row& row) {
 class Estimator {
  public:
   Estimator(const Experiment& experiment, const RunSettings& settings)
-      : experiment_(experiment), settings_(settings), images_(experiment, settings) {}
+      : experiment_(experiment), settings_(settings), costs_(costs_of(experiment, settings)) {}
 
   RunEstimate estimate() {
     RunEstimate out;
@@ -121,7 +183,7 @@ class Estimator {
     }
     // The evaluated model and the encoder, and base and merged update of all tensors (weight
     // source), beside what a merge needs.
-    out.memory = std::max(merge_memory_, resident_memory()) + 3 * images_.model_bytes();
+    out.memory = std::max(merge_memory_, resident_memory()) + 3 * costs_->model_bytes();
     return out;
   }
 
@@ -148,15 +210,17 @@ class Estimator {
     for (const std::string& task : row.task_set) {
       // Rows without a merge share their records, whatever the task set.
       if (!is_merged(row) && !shared_.insert({row.method, task, split}).second) continue;
-      const int64_t images = times * images_.size(task, split);
+      const int64_t images = times * costs_->size(task, split);
       out->evaluations += times;
       out->images += images;
       out->encode_seconds +=
-          static_cast<double>(images) * images_.seconds(task) / settings_.threads;
+          static_cast<double>(images) * costs_->seconds(task) / settings_.threads;
     }
   }
 
+  // Of methods that read statistics nothing is known before these are there.
   double merge_seconds(const Row& row) {
+    if (row.uses_statistics) return 0.0;
     MergeResources resources;
     resources.threads = settings_.threads;
     const MergePlan plan = plan_merge(recipe_of(experiment_, row), resources);
@@ -166,7 +230,7 @@ class Estimator {
 
   const Experiment& experiment_;
   const RunSettings& settings_;
-  ImageCosts images_;
+  const std::unique_ptr<ExampleCosts> costs_;
   uint64_t merge_memory_ = 0;
   std::set<std::tuple<std::string, std::string, std::string>> shared_;  // method, task, split
 };

@@ -57,6 +57,11 @@ Plan make_plan(const Experiment& experiment, const std::vector<std::string>& tas
   return plan;
 }
 
+// How the linear systems of a merge were solved, as an analysis of it.
+struct SolverLog {};
+std::string analysis_text(const SolverLog&) { return "linear systems of the merge, revision 1"; }
+bool looks_at_features(const SolverLog&) { return false; }
+
 class Runner {
  public:
   Runner(const Experiment& experiment, const RunSettings& settings)
@@ -143,6 +148,7 @@ class Runner {
     }
     if (choice.index) {
       run_candidate(row, *choice.index, experiment_.report_split);
+      if (row.method == "mats") keep_solver_log(row, row.candidates[*choice.index]);
       for (const AnalysisEntry& entry : experiment_.analyses) {
         if (analyses_row(entry, row)) analyse(entry, row, row.candidates[*choice.index]);
       }
@@ -179,6 +185,28 @@ class Runner {
       const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
       store_.log(run_key(run), elapsed.count(), settings_.program_version);
     }
+  }
+
+  // Per matrix whether conjugate gradients converged, after how many steps, and how far they came.
+  void keep_solver_log(const Row& row, const Candidate& candidate) {
+    AnalysisRecord record;
+    record.run = define_analysis(experiment_, row, candidate, SolverLog{}, plan_);
+    if (store_.find_analysis(record.run)) return;
+    try {
+      source_.merged_update(row, candidate);
+    } catch (const Error& error) {
+      if (ends_everything(error)) throw;
+      return;  // its evaluations have failed for the same reason, and said so
+    }
+    record.columns = {"tensor", "converged", "steps", "first_residual", "last_residual"};
+    for (const auto& [name, findings] : source_.findings()) {
+      const SolverFindings& solver = findings.solver;
+      if (!solver.was_used) continue;
+      record.lines.push_back({name, solver.converged ? "yes" : "no",
+                              std::to_string(solver.iterations), number_text(solver.first_residual),
+                              number_text(solver.last_residual)});
+    }
+    store_.put(record);
   }
 
   // What the entry asks of the candidate's merged update, unless it is stored. What fails is tried
