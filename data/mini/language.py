@@ -28,10 +28,6 @@ def split_of(key):
     return "test" if place < SHARES["test"] else "val" if place < SHARES["test"] + SHARES["val"] else "train"
 
 
-def text_of(fields):
-    return fields.get("text") or " ".join(sorted(fields["choices"]))
-
-
 def answer_of(fields):
     return fields["answers"][0] if "answers" in fields else fields["choices"][fields["answer"]]
 
@@ -40,9 +36,9 @@ def without_doubles(items):
     """One item for each text; none where the answer depends on who says it."""
     answers, seen = defaultdict(set), set()
     for _, fields in items:
-        answers[text_of(fields)].add(answer_of(fields))
+        answers[fields["text"]].add(answer_of(fields))
     for key, fields in items:
-        text = text_of(fields)
+        text = fields["text"]
         if len(answers[text]) == 1 and text not in seen and not NOTE.search(text):
             seen.add(text)
             yield key, fields
@@ -52,7 +48,7 @@ def balanced(items, size, rng):
     """At most `size` items in random order, about as many of each class of a task that has classes."""
     classes = defaultdict(list)
     for fields in items:
-        classes[answer_of(fields) if "text" in fields and "choices" in fields else ""].append(fields)
+        classes[answer_of(fields) if "choices" in fields else ""].append(fields)
     for members in classes.values():
         rng.shuffle(members)
     chosen, left = [], sorted(classes.values(), key=len)
@@ -67,7 +63,7 @@ def options(choices):
 
 
 def rendered(task, split, fields, template):
-    prompt = task.templates[template].format(text=fields.get("text"), options=options(fields.get("choices", ())))
+    prompt = task.templates[template].format(text=fields["text"], options=options(fields.get("choices", ())))
     answer = {"answers": fields["answers"]} if "answers" in fields else {"choices": fields["choices"], "answer": fields["answer"]}
     return {"split": split, "prompt": prompt, **answer, "template": template}
 
@@ -112,11 +108,11 @@ def pretraining_text(held):
 
 def require_apart(built, held):
     """No text of validation or test trains anything, in whichever task."""
-    trained = {text_of(fields) for parts in built.values() for fields in parts["train"]}
+    trained = {fields["text"] for parts in built.values() for fields in parts["train"]}
     if shared := sorted(held.keys() & trained):
         raise RuntimeError(f"{len(shared)} held-out texts are trained on; of {held[shared[0]]}: {shared[0]}")
     for name, parts in built.items():
-        if shared := {text_of(it) for it in parts["val"]} & {text_of(it) for it in parts["test"]}:
+        if shared := {it["text"] for it in parts["val"]} & {it["text"] for it in parts["test"]}:
             raise RuntimeError(f"{name}: validation and test share {sorted(shared)[0]}")
 
 
@@ -154,7 +150,7 @@ def main():
                               "templates": list(task.templates), "examples": {split: len(parts[split]) for split in ("train", "val", "test")},
                               **({"test examples of each choice": dict(sorted(counts.items()))} if counts else {})}  # fmt: skip
         print(f"{task.name}: {kind}, " + ", ".join(f"{split} {len(parts[split])}" for split in ("train", "val", "test")), flush=True)
-    held = {text_of(fields): name for name, parts in built.items() for split in ("val", "test") for fields in parts[split]}
+    held = {fields["text"]: name for name, parts in built.items() for split in ("val", "test") for fields in parts[split]}
     require_apart(built, held)
     text = pretraining_text(held)
     (BUILD / "pretrain.txt").write_text("".join(line + "\n" for line in text))

@@ -26,6 +26,7 @@ PROGRAMS = {
 PARTS = ["noun", "verb", "adjective", "adverb"]
 TOPICS = ["animal", "artifact", "body", "communication", "food", "person", "place", "plant"]
 COUNTRIES = {"Croatian": "hr_HR", "German": "de_AT de_DE", "Irish": "ga_IE", "Italian": "it_IT", "Slovak": "sk_SK", "Spanish": "es_ES es_MX", "Zulu": "zu_ZA"}
+SPELLINGS = ("right", "wrong")
 MANUALS = {"command": (1, 8), "function": (2, 3), "format": (4, 5, 7)}
 ENGLISH = ["manpages", "manpages-dev"]
 COMMANDS = ["coreutils", "util-linux", "netpbm", "iproute2", "procps", "e2fsprogs", "xfsprogs", "mtools"]
@@ -36,7 +37,7 @@ class Task:
     name: str
     title: str
     templates: tuple
-    choices: tuple  # one list for all examples; empty: each brings its own, or it is generation
+    choices: tuple  # empty: generation
     source: str
     licence: str
     apart: str  # what validation, test and training do not share
@@ -63,9 +64,9 @@ TASKS = (
          ("Where does the family name {text} come from? Options: {options}.", "{text} is a surname. It is", "Origin of the name {text}:",
           "Choose from {options}. A person called {text} has ancestors whose names were"),
          tuple(COUNTRIES), "family names of the Python package Faker", "MIT", "beginning of a name, four letters"),
-    Task("spelling", "The right one of two spellings",
-         ("Which spelling is right, {options}?", "One of these words is misspelt: {options}. The other is", "Correct spelling ({options}):"),
-         (), "misspellings and corrections of the Python package codespell", "CC-BY-SA-3.0", "beginning of a word, five letters"),
+    Task("spelling", "Spelt right or wrong",
+         ("Is the word {text} spelt right or wrong?", "{text} Spelling:", "Check this word and say {options}: {text}", "The spelling of {text} is"),
+         SPELLINGS, "misspellings and corrections of the Python package codespell", "CC-BY-SA-3.0", "beginning of the right word, five letters"),
     Task("manual", "What a manual page is about",
          ("Is this sentence from the manual of a command, of a function or of a format? {text}", "{text} The manual page that says so describes a",
           "Manual of a {options}? It says: {text}", "{text} Kind of page:"),
@@ -73,7 +74,7 @@ TASKS = (
          "manual page"),
     Task("past", "Past tense of a verb",
          ("What is the past tense of {text}?", "Today they {text}. Yesterday they", "{text}, in the past:", "Put the verb \"{text}\" into the past."),
-         (), "verbs of the Python package LemmInflect", "MIT", "verb"),
+         (), "verbs of the Python package LemmInflect", "MIT", "beginning of the verb, five letters"),
 )  # fmt: skip
 
 
@@ -161,10 +162,9 @@ def origin(rng):
 
 def spelling(rng):
     for wrong, right in sources.misspellings():
-        if 4 <= len(right) <= 14 and not wrong.startswith(right[:-1]):
-            choices = [right, wrong]
-            rng.shuffle(choices)
-            yield right[:5], {"choices": choices, "answer": choices.index(right)}
+        if 4 <= len(right) <= 14:
+            yield right[:5], {"text": right, **of_class(SPELLINGS, "right")}
+            yield right[:5], {"text": wrong, **of_class(SPELLINGS, "wrong")}
 
 
 def manual(rng):
@@ -176,7 +176,7 @@ def manual(rng):
 
 def past(rng):
     for verb, forms in sources.verbs():
-        yield verb, {"text": verb, "answers": forms}
+        yield verb[:5], {"text": verb, "answers": forms}
 
 
 ITEMS = {task.name: globals()[task.name] for task in TASKS}

@@ -25,7 +25,7 @@ SEED, BATCH, RATE, WARMUP = 1, 64, 2e-3, 200
 # Steps in proportion to the size of what is learned, as T5's own optimiser takes them: scores are not divided by the root of the heads' width, so q is small, and
 # at the rate of the others attention goes one way and stays there (loss 4.3 after 1,000 steps instead of after 300).
 SCALES = {"q": 0.2, "shared": 3.0, "layer_norm": 3.0, "final_layer_norm": 3.0}
-STEPS = {"text": 2800, "mixture": 400}  # the mixture: half text, half tasks
+STEPS = {"text": 2400, "mixture": 400}  # the mixture: half text, half tasks
 MIXTURE_RATE, SEEN = 5e-4, 1000  # examples of each task that the mixture knows
 SAVE = 250
 
