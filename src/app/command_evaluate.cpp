@@ -100,7 +100,8 @@ const CommandInfo& evaluate_info() {
 
 int run_evaluate(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
-  const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[0]);
+  const auto [suite, tasks, split] =
+      read_suite_request(arguments, arguments.operands()[0], Needs::kData);
 
   const auto evaluator = open_suite_evaluator(suite, tasks, arguments.threads(), arguments.device(),
                                               module_dtype(arguments));

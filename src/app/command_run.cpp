@@ -51,13 +51,13 @@ void print_plan(const Experiment& experiment, const RunEstimate& estimate, int t
     const RowEstimate& cost = estimate.rows[i];
     fmt::print("{:<48} {:>2} tasks  {:>3} candidate{}", row_configuration(row), row.task_set.size(),
                row.candidates.size(), row.candidates.size() == 1 ? "" : "s");
-    fmt::print(", {} merges {}, {} evaluations {}", cost.merges, human_seconds(cost.merge_seconds),
-               cost.evaluations, human_seconds(cost.encode_seconds));
     if (needs_lambdas(row)) {
       fmt::print(", once {} masks on {} chose a lambda per task",
                  lambda_grid().size() * row.task_set.size(), experiment.select.split);
     }
-    fmt::print("\n");
+    fmt::print("; {} merges {}, {} evaluations {}\n", cost.merges,
+               human_seconds(cost.merge_seconds), cost.evaluations,
+               human_seconds(cost.encode_seconds));
     candidates += row.candidates.size();
   }
   fmt::print("{} rows, {} candidates; each of them on the {} split, the chosen ones on {}\n",

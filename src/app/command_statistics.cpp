@@ -71,7 +71,8 @@ const CommandInfo& statistics_info() {
 int run_statistics(const Arguments& arguments) {
   const SuiteStatistics how = settings_of(arguments);
   const auto kinds = parse_statistics_kind(arguments.require("kind"));
-  const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[0]);
+  const auto [suite, tasks, split] =
+      read_suite_request(arguments, arguments.operands()[0], Needs::kDataAndExperts);
   nlohmann::ordered_json summaries = nlohmann::ordered_json::object();
   for (const std::string& task : tasks) {
     const auto written = complete_statistics(suite, task, kinds, how);

@@ -69,7 +69,8 @@ void print_table(const std::vector<TaskDistance>& found, const std::string& weig
 
 int run_interference(const Arguments& arguments) {
   const std::string weights = arguments.require("weights");
-  const auto [suite, tasks, split] = read_suite_request(arguments, arguments.operands()[1]);
+  const auto [suite, tasks, split] =
+      read_suite_request(arguments, arguments.operands()[1], Needs::kDataAndExperts);
   const auto evaluator =
       open_suite_evaluator(suite, tasks, arguments.threads(), arguments.device());
   evaluator->bind(Checkpoint(weights).read_all(), weights);

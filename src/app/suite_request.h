@@ -1,4 +1,4 @@
-// app/suite_request.h -- what commands that look at a suite's images ask for alike.
+// app/suite_request.h -- what commands that look at a suite's examples ask for alike.
 #pragma once
 
 #include <string>
@@ -15,7 +15,9 @@ struct SuiteRequest {
   std::string split;               // --split, "test" where none is given
 };
 
-// The suite file `path` with the values of --set. Throws Error(kInput) as read_suite() does.
-SuiteRequest read_suite_request(const Arguments& arguments, const std::string& path);
+// The suite file `path` with the values of --set. Experts and data of these tasks alone have to be
+// there, or data alone. Throws Error(kInput) as read_suite() does.
+enum class Needs { kData, kDataAndExperts };
+SuiteRequest read_suite_request(const Arguments& arguments, const std::string& path, Needs needs);
 
 }  // namespace isomerge

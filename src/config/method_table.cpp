@@ -147,7 +147,8 @@ std::vector<MethodInfo> make_method_table() {
        .needs = "base and experts",
        .source = kTallSource,
        .note = "Every entry by itself. An experiment that gives no lambda chooses one per task on "
-               "its selection split, from 0.2, 0.3, 0.4, 0.5, 0.6, by tall_mask.",
+               "its selection split, from 0.2, 0.3, 0.4, 0.5, 0.6, by tall_mask. merge --masks "
+               "takes published masks instead.",
        .default_alpha = 0.3,
        .alpha_grid = "0.1:1.0:0.1",
        .options = {lambda_option(),

@@ -160,9 +160,13 @@ void require_task_files(const Suite& suite, const std::vector<std::string>& task
                         Problems& problems) {
   for (const Task& task : suite.tasks) {
     if (std::find(tasks.begin(), tasks.end(), task.name) == tasks.end()) continue;
-    for (const std::filesystem::path& file : {task.expert, task.data}) {
-      if (!file.empty()) require_existing(file, suite.path, task.line, problems);
-    }
+    require_task_files(task, suite.path, problems);
+  }
+}
+
+void require_task_files(const Task& task, const std::filesystem::path& suite, Problems& problems) {
+  for (const std::filesystem::path& file : {task.expert, task.data}) {
+    if (!file.empty()) require_existing(file, suite, task.line, problems);
   }
 }
 

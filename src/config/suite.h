@@ -70,6 +70,7 @@ Suite read_suite(const std::filesystem::path& path, Variables& variables, Files 
                  Problems& problems);
 void require_task_files(const Suite& suite, const std::vector<std::string>& tasks,
                         Problems& problems);
+void require_task_files(const Task& task, const std::filesystem::path& suite, Problems& problems);
 
 // Throws Error(kInput) with the nearest and all known names.
 const Task& require_task(const Suite& suite, const std::string& name);

@@ -164,9 +164,13 @@ void BoundModule::require_finite(const at::Tensor& result, const std::string& wh
   for (const auto& [name, tensor] : state_->slots) {
     if (is_floating(tensor.scalar_type()) && !all_finite(tensor)) names.push_back(name);
   }
-  throw failure(fmt::format(
-      "{} NaN or Inf; {}", what,
-      names.empty() ? "no weight has any" : "so have the weights " + join(names, ", ")));
+  constexpr size_t kMost = 8;
+  const size_t left_out = names.size() - std::min(names.size(), kMost);
+  names.resize(names.size() - left_out);
+  throw failure(
+      fmt::format("{} NaN or Inf; {}{}", what,
+                  names.empty() ? "no weight has any" : "so have the weights " + join(names, ", "),
+                  left_out > 0 ? fmt::format(" and {} more", left_out) : ""));
 }
 
 void BoundModule::bind(const Weights& weights, const std::string& label) {

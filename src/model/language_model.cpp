@@ -56,7 +56,6 @@ at::Tensor LanguageModel::next_logits(const at::Tensor& states, const Tokens& pr
     throw failure(fmt::format("expected floating logits [{}, tokens], got {} {}", so_far.size(0),
                               dtype_text(logits.scalar_type()), shape_text(logits.sizes().vec())));
   }
-  require_finite(logits, "the logits have");
   return logits;
 }
 
@@ -70,7 +69,9 @@ std::vector<std::vector<int64_t>> LanguageModel::generate(const at::Tensor& stat
   size_t open = answers.size();
   at::Tensor so_far = at::full({count, 1}, kStart, at::kLong);
   for (int64_t length = 0; length < most && open > 0; ++length) {
-    const at::Tensor next = at::argmax(next_logits(states, prompts, so_far), /*dim=*/1);
+    const at::Tensor logits = next_logits(states, prompts, so_far);
+    require_finite(logits, "the logits have");
+    const at::Tensor next = at::argmax(logits, /*dim=*/1);
     for (size_t i = 0; i < answers.size(); ++i) {
       const int64_t token = next.const_data_ptr<int64_t>()[i];
       if (ended[i]) continue;

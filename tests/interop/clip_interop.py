@@ -407,6 +407,17 @@ def check_masks():
             for name, bits in mask.items():
                 got = found[f"{task}/{name}"]
                 assert got.dtype == torch.uint8 and np.array_equal(got.numpy(), np.packbits(bits)), (source, task, name)
+    # Merged with: the sum of the updates where both tasks' masks have their bit.
+    experts = {task: {name: value + torch.randn(value.shape) for name, value in base.items()} for task in ("cars", "dtd")}
+    for task, weights in experts.items():
+        torch.save(weights, here / f"{task}.pt")
+    program("merge", "--method", "consensus_ta", "--masks", here / "masks.safetensors", "--base", here / "base.pt", "--expert", f"cars={here / 'cars.pt'}",
+            "--expert", f"dtd={here / 'dtd.pt'}", "--update-only", "--out", here / "merged.safetensors", "--quiet")  # fmt: skip
+    merged = load_file(here / "merged.safetensors")
+    for name, value in base.items():
+        both = torch.tensor((masks["Cars"][name] & masks["DTD"][name]).reshape(value.shape))
+        updates = [(weights[name] - value).double() for weights in experts.values()]
+        assert torch.equal(merged[name], torch.where(both, (updates[0] + updates[1]).float(), torch.zeros(()))), name
     out = here / "out.safetensors"
     torch.save(base | {"model.more": torch.randn(64)}, here / "wide.pt")
     refused("unpickle.py", ["numpy.npy", "Cars", "expected 11 bytes", "87 values", "found 3"], out, "masks", here / "numpy.npy", "--base", here / "wide.pt")
@@ -417,7 +428,7 @@ def check_masks():
     refused("unpickle.py", ["floats.npy", "Cars", "expected packed bits"], out, "masks", here / "floats.npy", "--base", here / "base.pt")
     np.save(here / "array.npy", np.zeros(3))
     refused("unpickle.py", ["array.npy", "expected one object"], out, "masks", here / "array.npy", "--base", here / "base.pt")
-    print("masks: bits of 2 tasks from 3 kinds of file, 4 files refused")
+    print("masks: bits of 2 tasks from 3 kinds of file, merged with as numpy does, 4 files refused")
 
 
 def check_refusals(name):

@@ -25,11 +25,18 @@ name=$model
   gtsrb="$tree/head_GTSRBVal.pt" mnist="$tree/head_MNISTVal.pt" resisc45="$tree/head_RESISC45Val.pt" \
   svhn="$tree/head_SVHNVal.pt" sun397="$tree/head_SUN397Val.pt"
 
+# What is missing is listed at once, file by file; what is there is planned.
+if CHECKPOINTS=$folder/nowhere "$isomerge" run experiments/paper/table1_vit_b32.json --set tasks=8 --dry-run 2>"$folder/missing"; then
+  echo "paper: planned without checkpoints"; exit 1
+fi
+[ "$(grep -c 'no such file: .*nowhere/' "$folder/missing")" -ge 11 ] || { cat "$folder/missing"; echo "paper: not every missing file is listed"; exit 1; }
+"$isomerge" run experiments/paper/table1_vit_b32.json --set tasks=8 --dry-run | tail -2 | tee "$folder/plan"
+grep -q '^at most [0-9]* merges' "$folder/plan" || { echo "paper: no plan"; exit 1; }
 "$isomerge" run --quiet experiments/paper/table1_vit_b32.json --set tasks=8 --results "$folder/results"
 "$isomerge" report experiments/paper/table1_vit_b32.json --set tasks=8 --results "$folder/results" \
   --out "$folder/out" --format md,csv >/dev/null
 cat "$folder/out/table1_vit_b32.md"
-for wanted in 'Iso-CTS' 'Consensus TA' 'Published' '84.3\|86.3' ; do
+for wanted in 'Iso-CTS' 'Consensus TA' 'Published' '84.3\|86.3' 'Without DTD' '^- DTD: files of this tree' ; do
   grep -q "$wanted" "$folder/out/table1_vit_b32.md" || { echo "paper: the table lacks $wanted"; exit 1; }
 done
 ! grep -q 'missing\|failed' "$folder/out/table1_vit_b32.md" || { echo "paper: the table has gaps"; exit 1; }

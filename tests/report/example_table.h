@@ -19,7 +19,7 @@ class ExampleTable {
     experiment_.suite.preprocess = {0, 0, {0, 0, 0}, {1, 1, 1}};
     experiment_.suite.tasks = {{"digits", "Digits", {}, {}, {}},
                                {"fashion", "Fashion", {}, {}, {}}};
-    plan_ = {"base", "enc", {{"digits", {"x1", "h1", "d1"}}, {"fashion", {"x2", "h2", "d2"}}}};
+    plan_ = {"base", "enc", "", {{"digits", {"x1", "h1", "d1"}}, {"fashion", {"x2", "h2", "d2"}}}};
   }
 
   Experiment& experiment() { return experiment_; }

@@ -13,7 +13,7 @@ namespace isomerge {
 namespace {
 
 Plan example_plan() {
-  return {"base0", "enc0", {{"digits", {"x1", "h1", "d1"}}, {"fashion", {"x2", "h2", "d2"}}}};
+  return {"base0", "enc0", "", {{"digits", {"x1", "h1", "d1"}}, {"fashion", {"x2", "h2", "d2"}}}};
 }
 
 Experiment example_experiment() {
