@@ -34,6 +34,36 @@ TEST(Suite, HoldsWhatItsFileSaysWithAbsolutePaths) {
   EXPECT_EQ(suite.tasks[1].data, folder / "m/data");
 }
 
+TEST(Suite, OfTextHasAModelAndATokenizer) {
+  const TemporaryFolder folder;
+  for (const char* file : {"model.pt", "base.st", "spiece.model", "a.st", "a.jsonl"}) {
+    folder.write(file, "x");
+  }
+  const std::string tasks = R"("tasks": [{"name": "a", "expert": "a.st", "data": "a.jsonl"}]})";
+  const std::string start =
+      R"({"title": "T", "model": "model.pt", "base": "base.st", "tokenizer": "spiece.model", )";
+  const Suite suite = read_suite(folder.write("s.json", start + tasks));
+  EXPECT_TRUE(suite.is_language());
+  EXPECT_EQ(suite.module, folder / "model.pt");
+  EXPECT_EQ(suite.tokenizer, folder / "spiece.model");
+  EXPECT_EQ(suite.text.most_tokens, 512);
+  EXPECT_FALSE(suite.text.normalise_length);
+  const Suite other = read_suite(
+      folder.write("o.json", start + R"("most_tokens": 64, "normalise_length": true, )" + tasks));
+  EXPECT_EQ(other.text.most_tokens, 64);
+  EXPECT_TRUE(other.text.normalise_length);
+  expect_mentions(error_message([&] {
+                    read_suite(folder.write("b.json", start + R"("heads": "a.st", )" + tasks));
+                  }),
+                  {"unknown key \"heads\""});
+  expect_mentions(
+      error_message([&] {
+        read_suite(folder.write(
+            "c.json", R"({"title": "T", "model": "model.pt", "base": "base.st", )" + tasks));
+      }),
+      {"\"tokenizer\""});
+}
+
 TEST(Suite, ListsEveryMissingFileWithItsLineUnlessTheyMayBeMissing) {
   const TemporaryFolder folder;
   write_example_suite(folder);

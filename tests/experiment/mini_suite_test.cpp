@@ -14,14 +14,14 @@ class MiniSuite : public ::testing::Test {
   // Zero-shot and expert accuracy of every task, on test.
   static void SetUpTestSuite() {
     suite_ = read_suite(std::string(ISOMERGE_SOURCE_DIR) + "/experiments/suites/mini_vision.json");
-    SuiteEvaluator evaluator(suite_, task_names(suite_), /*threads=*/2);
-    evaluator.bind(Checkpoint(suite_.base).read_all(), "base");
+    const auto evaluator = open_suite_evaluator(suite_, task_names(suite_), /*threads=*/2);
+    evaluator->bind(Checkpoint(suite_.base).read_all(), "base");
     for (const Task& task : suite_.tasks) {
-      zero_shot_.push_back(evaluator.evaluate(task.name, "test").accuracy);
+      zero_shot_.push_back(evaluator->evaluate(task.name, "test").accuracy);
     }
     for (const Task& task : suite_.tasks) {
-      evaluator.bind(Checkpoint(task.expert).read_all(), task.name);
-      experts_.push_back(evaluator.evaluate(task.name, "test").accuracy);
+      evaluator->bind(Checkpoint(task.expert).read_all(), task.name);
+      experts_.push_back(evaluator->evaluate(task.name, "test").accuracy);
     }
   }
 

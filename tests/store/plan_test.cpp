@@ -50,6 +50,46 @@ TEST(Plan, CutOrEditedIsRefused) {
   expect_mentions(error_message([&] { read_plan(folder.path(), "p"); }), {"damaged"});
 }
 
+TEST(Plan, OfTextHasAModelAndATokenizerAndNoHeads) {
+  const TemporaryFolder folder;
+  const Plan plan{"base0", "model0", "tokens0", {{"part", {"x1", "", "d1"}}}};
+  write_plan(folder.path(), "t", plan);
+  EXPECT_EQ(read_plan(folder.path(), "t"), plan);
+  EXPECT_EQ(run_hashes(plan, {"part"}, "part"),
+            (std::map<std::string, std::string>{{"base", "base0"},
+                                                {"model", "model0"},
+                                                {"tokenizer", "tokens0"},
+                                                {"data", "d1"},
+                                                {"expert/part", "x1"}}));
+}
+
+TEST(DefineRun, OfTextSaysHowItIsReadAndScored) {
+  Experiment experiment = example_experiment();
+  experiment.suite.tokenizer = "spiece.model";
+  const Plan plan{"base0", "model0", "tokens0", {{"part", {"x1", "", "d1"}}}};
+  const Row row{"zero_shot", 1, {"part"}, {{}}, 1};
+  const auto evaluation = [&] {
+    return define_run(experiment, row, row.candidates[0], "part", "val", plan).evaluation;
+  };
+  const std::string usual = evaluation();
+  EXPECT_EQ(usual, std::string(kTextEvaluation) + ", at most 512 tokens");
+  experiment.suite.text = {128, true};
+  EXPECT_EQ(evaluation(), std::string(kTextEvaluation) + ", at most 128 tokens, per token");
+}
+
+// Statistics are of the examples of every task that is merged.
+TEST(DefineRun, OfAMethodOnStatisticsDependsOnAllTasksData) {
+  const Experiment experiment = example_experiment();
+  Row row{"regmean", 1, {"digits", "fashion"}, {{{}, 1.0, {}}}, 1};
+  const auto hashes = [&] {
+    return define_run(experiment, row, row.candidates[0], "digits", "val", example_plan()).hashes;
+  };
+  EXPECT_FALSE(hashes().contains("data/fashion"));
+  row.uses_statistics = true;
+  EXPECT_EQ(hashes().at("data/fashion"), "d2");
+  EXPECT_EQ(hashes().at("data/digits"), "d1");
+}
+
 TEST(RunHashes, AreThoseThatTheRunDependsOn) {
   EXPECT_EQ(run_hashes(example_plan(), {"digits", "fashion"}, "fashion"),
             (std::map<std::string, std::string>{{"base", "base0"},
