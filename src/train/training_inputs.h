@@ -10,8 +10,8 @@
 #include "checkpoint/checkpoint.h"
 #include "dataset/preprocessing.h"
 #include "dataset/split.h"
+#include "eval/evaluate.h"
 #include "eval/objective.h"
-#include "metric/accuracy.h"
 #include "train/training_state.h"
 
 namespace isomerge {
