@@ -130,7 +130,8 @@ def licences(package):
     return ", ".join(sorted(found)) or "see the package's copyright file"
 
 
-PYTHON_LICENCES = {"codespell": "GPL-2.0; its dictionary CC-BY-SA-3.0", "faker": "MIT", "jinja2": "BSD-3-Clause", "lemminflect": "MIT", "networkx": "BSD-3-Clause",
+PYTHON_LICENCES = {"codespell": "GPL-2.0; its dictionary CC-BY-SA-3.0", "faker": "MIT", "jinja2": "BSD-3-Clause", "lemminflect": "MIT",
+                   "networkx": "BSD-3-Clause",
                    "sympy": "BSD-3-Clause"}  # fmt: skip
 
 

@@ -45,8 +45,8 @@ def train_tokenizer():
     prompts = [f'{it["prompt"]}\n{target_of(it)}' for task in TASKS for it in read_task(task, "train")[:4000]]
     corpus.write_text("\n".join([*read_lines(), *prompts]) + "\n")
     sentencepiece.SentencePieceTrainer.train(
-        input=str(corpus), model_prefix=str(HERE / "build" / "spiece"), vocab_size=PIECES, model_type="unigram", character_coverage=0.9995, pad_id=0, eos_id=END,
-        unk_id=2, bos_id=-1, num_threads=1, input_sentence_size=0, max_sentence_length=2000, minloglevel=1,
+        input=str(corpus), model_prefix=str(HERE / "build" / "spiece"), vocab_size=PIECES, model_type="unigram", character_coverage=0.9995,
+        pad_id=0, eos_id=END, unk_id=2, bos_id=-1, num_threads=1, input_sentence_size=0, max_sentence_length=2000, minloglevel=1,
     )  # fmt: skip
     (HERE / "build" / "spiece.model").replace(HERE / "t5" / "spiece.model")
 

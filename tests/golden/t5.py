@@ -3,9 +3,9 @@ of some padded batches in fp64 (its norms are fp32 at any precision). Needs tran
 
     bash -c '. tests/interop/clip_venv.sh && "$python" tests/golden/t5.py'
 
-Tensors of batch i, in the letters of models/t5.py: input_ids.i, input_mask.i [B, S]; choices.i, choice_mask.i [B, C, T]; and from the library states.i [B, S, d],
-0 at padding; scores.i [B, C]; losses.i [B], of the last choice; next_logits.i [B, V], after all but the last token of the first choices; greedy.i [B, NEW],
-0 after the end.
+Tensors of batch i, in the letters of models/t5.py: input_ids.i, input_mask.i [B, S]; choices.i, choice_mask.i [B, C, T]; and from the library
+states.i [B, S, d], 0 at padding; scores.i [B, C]; losses.i [B], of the last choice; next_logits.i [B, V], after all but the last token of the first
+choices; greedy.i [B, NEW], 0 after the end.
 """
 
 import contextlib

@@ -2,8 +2,8 @@
 
     python3 -m venv DIR && DIR/bin/pip install transformers==4.57.3 sentencepiece==0.2.3 protobuf==7.36.2 && DIR/bin/python tests/golden/t5_tokens.py
 
-That is the last series of `transformers` with the slow tokenizer, which is SentencePiece itself plus special tokens. A case has `ids` where slow and fast one agree,
-else `slow`, `fast` and `why`.
+That is the last series of `transformers` with the slow tokenizer, which is SentencePiece itself plus special tokens. A case has `ids` where slow and fast one
+agree, else `slow`, `fast` and `why`.
 """
 
 import hashlib
