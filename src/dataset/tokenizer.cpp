@@ -110,6 +110,7 @@ std::vector<int64_t> Tokenizer::encode(std::string_view text, int64_t most, bool
     from = at += special->first.size();
   }
   append_pieces(text.substr(from), &ids);
+  if (!ids.empty() && ids.back() == end_) ids.pop_back();  // the text has its end already
   const bool is_long = static_cast<int64_t>(ids.size()) > most - 1;
   if (is_long) ids.resize(static_cast<size_t>(most - 1));
   if (was_cut != nullptr) *was_cut = is_long;

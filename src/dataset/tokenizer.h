@@ -22,10 +22,10 @@ class Tokenizer {
   const std::filesystem::path& path() const { return path_; }
   int64_t vocabulary() const { return pieces_ + kSentinels; }
 
-  // The tokens of UTF-8 `text` with </s> at their end, at most `most` of them: what is beyond is
-  // cut off, </s> stays (right truncation). <pad>, </s>, <unk> and sentinels in the text are
-  // themselves, not spelt out. `was_cut` (may be null) says whether anything was cut off. throws
-  // Error(kInput) if most < 1 or `text` is no UTF-8.
+  // The tokens of UTF-8 `text` with </s> at their end (not twice where it ends so), at most `most`
+  // of them: what is beyond is cut off, </s> stays (right truncation). <pad>, </s>, <unk> and
+  // sentinels in the text are themselves, not spelt out. `was_cut` (may be null) says whether
+  // anything was cut off. throws Error(kInput) if most < 1 or `text` is no UTF-8.
   std::vector<int64_t> encode(std::string_view text, int64_t most, bool* was_cut = nullptr) const;
 
   // Text without the special tokens and without ids that are none. White space at the ends is cut.
