@@ -14,7 +14,8 @@ namespace {
 const std::filesystem::path kRoot = ISOMERGE_SOURCE_DIR;
 const std::filesystem::path kModel = kRoot / "models/mini/t5/spiece.model";
 
-// What HuggingFace's T5 tokenizer makes of awkward texts (tests/golden/t5_tokens.py).
+// What HuggingFace's T5 tokenizer makes of awkward texts (tests/golden/t5_tokens.py), the slow one,
+// which is sentencepiece itself, where the fast one differs.
 TEST(Tokenizer, GivesTheTokensOfTheLibrary) {
   std::ifstream file(kRoot / "tests/golden/t5/tokens.json");
   const auto golden = nlohmann::json::parse(file);
@@ -23,7 +24,8 @@ TEST(Tokenizer, GivesTheTokensOfTheLibrary) {
   ASSERT_GT(golden.at("cases").size(), 200u);
   for (const auto& one : golden.at("cases")) {
     const auto text = one.at("text").get<std::string>();
-    EXPECT_EQ(tokenizer.encode(text, golden.at("limit")), one.at("ids").get<std::vector<int64_t>>())
+    const auto& wanted = one.at(one.contains("ids") ? "ids" : "slow");
+    EXPECT_EQ(tokenizer.encode(text, golden.at("limit")), wanted.get<std::vector<int64_t>>())
         << one.dump();
   }
 }
