@@ -19,7 +19,7 @@ struct StatisticsOptions {
   // Outputs wider than this get no matrix (a vocabulary's would be gigabytes).
   int64_t widest_output = 16384;
   // Told after every example of every pass, of how many all passes together have.
-  std::function<void(int64_t done, int64_t all)> on_progress;
+  std::function<void(int64_t done, int64_t all)> on_progress = {};
 };
 
 struct StatisticsSummary {

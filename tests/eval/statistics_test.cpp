@@ -1,5 +1,7 @@
 #include "eval/statistics.h"
 
+#include <limits>
+
 #include <ATen/ops/full.h>
 #include <gtest/gtest.h>
 

@@ -1,12 +1,16 @@
 // Fisher merging, RegMean and MaTS: identities, and closed forms in fp64.
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/diag.h>
 #include <ATen/ops/eye.h>
+#include <ATen/ops/kron.h>
 #include <ATen/ops/linalg_inv.h>
 #include <ATen/ops/linalg_solve.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "checkpoint/safetensors.h"
 #include "config/method_info.h"
 #include "merge/mats.h"
