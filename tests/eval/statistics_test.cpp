@@ -2,7 +2,7 @@
 
 #include <limits>
 
-#include <ATen/ops/full.h>
+#include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
 
 #include "checkpoint/checkpoint.h"
