@@ -30,8 +30,11 @@ struct Call : at::ObserverContext {
 
 std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function) {
   if (watching == nullptr || std::string_view(function.name()) != "aten::linear") return nullptr;
-  const auto inputs = function.inputs();
-  if (inputs.size() < 2 || !inputs[0].isTensor() || !inputs[1].isTensor()) return nullptr;
+  // x, W and b come last: below them may lie whatever else is on the interpreter's stack.
+  constexpr size_t kArguments = 3;
+  if (function.inputs().size() < kArguments) return nullptr;
+  const auto inputs = function.inputs().slice(function.inputs().size() - kArguments);
+  if (!inputs[0].isTensor() || !inputs[1].isTensor()) return nullptr;
   const auto name = watching->names.find(inputs[1].toTensor().const_data_ptr());
   if (name == watching->names.end()) return nullptr;
   auto call = std::make_unique<Call>();
@@ -47,8 +50,10 @@ std::unique_ptr<at::ObserverContext> on_start(const at::RecordFunction& function
 void on_end(const at::RecordFunction& function, at::ObserverContext* context) {
   if (context == nullptr || watching == nullptr || !watching->gradients) return;
   const auto& outputs = function.outputs();
-  if (outputs.empty() || !outputs[0].isTensor() || !outputs[0].toTensor().requires_grad()) return;
-  const at::Tensor output = outputs[0].toTensor();
+  if (outputs.empty() || !outputs.back().isTensor() || !outputs.back().toTensor().requires_grad()) {
+    return;
+  }
+  const at::Tensor output = outputs.back().toTensor();
   output.register_hook([operation = static_cast<Call*>(context)->operation](const at::Tensor& g) {
     operation->gradient = as_rows(g);
   });

@@ -73,11 +73,11 @@ TEST_F(LanguageCommandsTest, StatisticsOfAnotherExpertAreRefused) {
 }
 
 TEST_F(LanguageCommandsTest, LittleMemoryTakesMorePasses) {
-  const ProgramResult result = statistics("gram", {"--max-memory", "200KB", "--json"});
+  const ProgramResult result = statistics("gram", {"--max-memory", "600KB", "--json"});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   const auto json = nlohmann::json::parse(result.out);
   EXPECT_GT(json.at("part").at(0).at("passes").get<int>(), 1);
-  EXPECT_LE(json.at("part").at(0).at("bytes_of_a_pass").get<int64_t>(), 200000);
+  EXPECT_LE(json.at("part").at(0).at("bytes_of_a_pass").get<int64_t>(), 600000);
   const ProgramResult refused = statistics("fisher", {"--max-memory", "1KB"});
   EXPECT_EQ(refused.exit_code, 2);
   expect_mentions(refused.err, {"--max-memory 1000 B is not enough"});

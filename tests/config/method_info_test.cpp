@@ -14,13 +14,13 @@ TEST(MethodInfos, AreInTableOrderWithTheAgreedDefaults) {
   EXPECT_EQ(method_names(),
             (std::vector<std::string>{"zero_shot", "fine_tuned", "average", "task_arithmetic",
                                       "ties", "dare_ties", "tall_mask", "consensus_ta", "tsv_m",
-                                      "iso_c", "iso_cts"}));
+                                      "iso_c", "iso_cts", "fisher", "regmean", "mats"}));
   EXPECT_EQ(merging_method_names().front(), "average");
-  EXPECT_EQ(merging_method_names().size(), 9u);
+  EXPECT_EQ(merging_method_names().size(), 12u);
   const std::pair<const char*, double> alphas[] = {
-      {"average", 1.0},   {"task_arithmetic", 0.3}, {"ties", 1.0},
-      {"dare_ties", 1.0}, {"tall_mask", 1.0},       {"consensus_ta", 0.3},
-      {"tsv_m", 1.0},     {"iso_c", 1.3},           {"iso_cts", 1.5}};
+      {"average", 1.0},   {"task_arithmetic", 0.3}, {"ties", 1.0},    {"dare_ties", 1.0},
+      {"tall_mask", 1.0}, {"consensus_ta", 0.3},    {"tsv_m", 1.0},   {"iso_c", 1.3},
+      {"iso_cts", 1.5},   {"fisher", 1.0},          {"regmean", 1.0}, {"mats", 1.0}};
   for (const auto& [name, alpha] : alphas) {
     EXPECT_EQ(require_method_info(name).default_alpha, alpha) << name;
   }

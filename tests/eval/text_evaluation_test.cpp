@@ -121,10 +121,10 @@ TEST_F(TextEvaluationTest, WrittenAnswersGetTheMeanOfExactMatchAndF1) {
            "\n"
            R"({"split": "val", "prompt": "z", "answers": ["no"]})"
            "\n";
-  std::string logits = "n = decoder_ids.size(1)\n";
+  std::string logits = "n = decoder_ids.size(1)";
   for (size_t i = 0; i < ids.size(); ++i) {
-    logits += "    if n == " + std::to_string(i + 1) + ": logits[:, " + std::to_string(ids[i]) +
-              "] = 1\n";
+    logits += "\n    if n == " + std::to_string(i + 1) + ":\n        logits[:, " +
+              std::to_string(ids[i]) + "] = 1.0";
   }
   const Evaluation result = run("choice_mask.sum(2).float()", {}, logits);
   ASSERT_EQ(result.outcomes.size(), 3u);
