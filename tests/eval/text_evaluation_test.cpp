@@ -1,6 +1,5 @@
 #include "eval/text_evaluation.h"
 
-#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "support/expect_error.h"
@@ -13,30 +12,11 @@ namespace {
 const std::filesystem::path kTokenizer =
     std::filesystem::path(ISOMERGE_SOURCE_DIR) / "models/mini/t5/spiece.model";
 
-// A model with this body of `score`; it writes the token 5 for ever, or </s> at once.
 std::filesystem::path save_model(const TemporaryFolder& folder, const std::string& score,
                                  const std::string& logits, int64_t vocabulary = 3600) {
-  ScriptModule module;
-  module.parameters = {{"w", at::zeros({1})}};
-  module.methods =
-      "def encode(self, input_ids: Tensor, input_mask: Tensor):\n"
-      "    return (input_ids * input_mask).float().unsqueeze(2) + self.w\n"
-      "def score(self, states: Tensor, input_mask: Tensor, choices: Tensor, choice_mask: Tensor):\n"
-      "    return " +
-      score +
-      "\n"
-      "def next_logits(self, states: Tensor, input_mask: Tensor, decoder_ids: Tensor):\n"
-      "    logits = torch.zeros([states.size(0), " +
-      std::to_string(vocabulary) +
-      "])\n"
-      "    " +
-      logits +
-      "\n"
-      "    return logits\n"
-      "def forward(self, input_ids: Tensor, input_mask: Tensor, target: Tensor, target_mask: "
-      "Tensor):\n"
-      "    return torch.zeros([input_ids.size(0)]) + self.w\n";
-  module.save(folder / "model.pt");
+  language_module(score, "logits = torch.zeros([states.size(0), " + std::to_string(vocabulary) +
+                             "])\n    " + logits)
+      .save(folder / "model.pt");
   return folder / "model.pt";
 }
 

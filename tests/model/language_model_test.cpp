@@ -94,26 +94,9 @@ TEST(LanguageModel, SaysHowManyTokensItKnows) {
   EXPECT_EQ(LanguageModel(kFolder / "v1_0_tied.pt").vocabulary(), 90);
 }
 
-// A module whose methods have these bodies; `w` is a parameter.
 std::filesystem::path save(const TemporaryFolder& folder, const std::string& score,
                            const std::string& logits = "torch.zeros([states.size(0), 9])") {
-  ScriptModule module;
-  module.parameters = {{"w", at::zeros({1})}};
-  module.methods =
-      "def encode(self, input_ids: Tensor, input_mask: Tensor):\n"
-      "    return torch.zeros([input_ids.size(0), input_ids.size(1), 4]) + self.w\n"
-      "def score(self, states: Tensor, input_mask: Tensor, choices: Tensor, choice_mask: Tensor):\n"
-      "    return " +
-      score +
-      "\n"
-      "def next_logits(self, states: Tensor, input_mask: Tensor, decoder_ids: Tensor):\n"
-      "    return " +
-      logits +
-      "\n"
-      "def forward(self, input_ids: Tensor, input_mask: Tensor, target: Tensor, target_mask: "
-      "Tensor):\n"
-      "    return torch.zeros([input_ids.size(0)]) + self.w\n";
-  module.save(folder / "model.pt");
+  language_module(score, "logits = " + logits).save(folder / "model.pt");
   return folder / "model.pt";
 }
 

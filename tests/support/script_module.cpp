@@ -29,6 +29,24 @@ void ScriptModule::save(const std::filesystem::path& path) const {
   module.save(path.string());
 }
 
+ScriptModule language_module(const std::string& score, const std::string& logits) {
+  return {.parameters = {{"w", at::zeros({1})}},
+          .buffers = {},
+          .methods =
+              "def encode(self, input_ids: Tensor, input_mask: Tensor):\n"
+              "    return (input_ids * input_mask).float().unsqueeze(2) + self.w\n"
+              "def score(self, states: Tensor, input_mask: Tensor, choices: Tensor, choice_mask: "
+              "Tensor):\n    return " +
+              score +
+              "\ndef next_logits(self, states: Tensor, input_mask: Tensor, decoder_ids: Tensor):\n"
+              "    " +
+              logits +
+              "\n    return logits\n"
+              "def forward(self, input_ids: Tensor, input_mask: Tensor, target: Tensor, "
+              "target_mask: Tensor):\n"
+              "    return torch.zeros([input_ids.size(0)]) + self.w\n"};
+}
+
 ScriptModule linear_module(const at::Tensor& proj, const at::Tensor& bias) {
   return {.parameters = {{"visual.proj", proj}, {"visual.bias", bias}},
           .buffers = {},

@@ -19,6 +19,11 @@ struct ScriptModule {
   void save(const std::filesystem::path& path) const;
 };
 
+// A language model (model/language_model.h) with these bodies: `score` an expression of its
+// arguments (states, input_mask, choices, choice_mask), `logits` statements that set `logits` from
+// states, input_mask and decoder_ids. Its states are the prompts' ids [B, S, 1]; every loss is 0.
+ScriptModule language_module(const std::string& score, const std::string& logits);
+
 // features = flattened images times visual.proj [3 * height * width, e] plus visual.bias [e].
 ScriptModule linear_module(const at::Tensor& proj, const at::Tensor& bias);
 
