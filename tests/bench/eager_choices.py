@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "interop"))
 import clip_run
 
 clip_run.declare()
+import sentencepiece
 import transformers
 from safetensors.torch import load_file
 
@@ -71,8 +72,8 @@ def main():
     warnings.filterwarnings("ignore")
     suite = json.loads(re.sub(r"(?m)^\s*//.*$", "", args.suite.read_text()))
     folder, model = args.suite.parent, model_of(args.weights)
-    tokenizer = transformers.T5Tokenizer(str(folder / suite["tokenizer"]), legacy=True)
-    encode = lambda text: tokenizer(text, truncation=True, max_length=suite["most_tokens"]).input_ids
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(folder / suite["tokenizer"]))
+    encode = lambda text: tokenizer.encode(text)[: suite["most_tokens"] - 1] + [1]
     found = {}
     for task in suite["tasks"]:
         examples = [json.loads(line) for line in (folder / task["data"]).read_text().splitlines()]

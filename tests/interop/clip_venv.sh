@@ -4,7 +4,7 @@
 #
 # torch is the one in .venv. Without --no-deps, torchvision would bring another torch of several GB;
 # its compiled operators do not fit this one, and nothing here needs them (clip_run.py).
-wheels=(open_clip_torch==3.3.0 torchvision==0.28.0 transformers==5.18.0)
+wheels=(open_clip_torch==3.3.0 torchvision==0.28.0 transformers==5.18.0 sentencepiece==0.2.3)
 light=(ftfy==6.3.1 regex tqdm 'huggingface-hub>=1.31,<3' 'tokenizers>=0.23.1,<0.24' safetensors==0.8.0
        numpy==2.4.6 pillow==13.0.0 packaging pyyaml typer xxhash==4.1.0)
 [ -x .venv/bin/python ] || { echo "$(basename "$0" _test.sh): no .venv, LibTorch comes from elsewhere"; exit 77; }
