@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/compare.h"
+#include "checkpoint/tensor_hash.h"
 #include "task/updates.h"
 
 namespace isomerge {
@@ -52,12 +52,6 @@ void print_tensors(const Checkpoint& checkpoint, const std::string& hash) {
              format_text(checkpoint.format()), checkpoint.tensors().size(), with_commas(parameters),
              human_bytes(checkpoint.file_bytes()), hash);
   for (const auto& [key, value] : checkpoint.metadata()) fmt::print("{}: {}\n", key, value);
-}
-
-std::string hash_of(const Checkpoint& checkpoint) {
-  std::vector<std::string> hashes;
-  for (const auto& file : checkpoint.files()) hashes.push_back(hash_file(file));
-  return hash_of_files(hashes);
 }
 
 std::string value_text(const ValueDifference& values) {
@@ -142,7 +136,7 @@ int run_inspect(const Arguments& arguments) {
   if (const auto against = arguments.find("against")) {
     return run_against(checkpoint, Checkpoint(*against), arguments.has("json"));
   }
-  const std::string hash = hash_of(checkpoint);
+  const std::string hash = files_hash(checkpoint);
   if (arguments.has("json")) {
     print_json(checkpoint, hash);
   } else {

@@ -21,4 +21,10 @@ std::string weights_hash(const Weights& weights) {
   return hasher.digest();
 }
 
+std::string files_hash(const Checkpoint& checkpoint) {
+  std::vector<std::string> hashes;
+  for (const auto& file : checkpoint.files()) hashes.push_back(hash_file(file));
+  return hash_of_files(hashes);
+}
+
 }  // namespace isomerge

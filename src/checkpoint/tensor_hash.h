@@ -1,10 +1,12 @@
-// checkpoint/tensor_hash.h -- content hashes of tensors: what they hold, not how a file stores it.
+// checkpoint/tensor_hash.h -- content hashes: of tensors, what they hold, not how a file stores it;
+// of files, their bytes.
 #pragma once
 
 #include <string>
 
 #include <ATen/core/Tensor.h>
 
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/tensor_info.h"
 
 namespace isomerge {
@@ -14,5 +16,8 @@ std::string tensor_hash(const at::Tensor& tensor);
 
 // The same of all tensors and their names.
 std::string weights_hash(const Weights& weights);
+
+// hash_of_files() of the checkpoint's files: of a single one, its hash. Cost: reads all of them.
+std::string files_hash(const Checkpoint& checkpoint);
 
 }  // namespace isomerge

@@ -18,6 +18,9 @@ struct Evaluation {
   Accuracy accuracy;  // their sum, and their number
 };
 
+// With the accuracy of these outcomes.
+Evaluation evaluation_of(std::vector<float> outcomes);
+
 // Predicts every example of the split and compares with its label. The result is the same for any
 // number of threads; another batch size may round differently. throws  Error(kInput): head and set
 // or head and encoder do not fit; what for_each_batch(), encode() and predict() throw.

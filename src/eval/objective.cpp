@@ -5,8 +5,27 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/tensor.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/error.h"
+#include "model/torch_error.h"
 
 namespace isomerge {
+
+std::vector<at::Tensor> differentiate(const Objective& objective, const at::Tensor& loss,
+                                      const std::vector<at::Tensor>& parameters) {
+  if (!loss.requires_grad()) {
+    throw input_error(objective.module_path().string() +
+                      ": its results cannot be differentiated by any parameter; does forward "
+                      "switch gradients off?");
+  }
+  try {
+    return torch::autograd::grad({loss}, parameters, /*grad_outputs=*/{}, /*retain_graph=*/false,
+                                 /*create_graph=*/false, /*allow_unused=*/true);
+  } catch (const std::exception& error) {
+    throw translate_torch_error(error, objective.module_path().string() + ": differentiating");
+  }
+}
 
 at::Tensor ImageObjective::summed_loss(std::span<const Example> examples) const {
   std::vector<Example> placed(examples.begin(), examples.end());

@@ -38,6 +38,12 @@ class Objective {
   virtual at::Tensor summed_loss(std::span<const Example> examples) const = 0;
 };
 
+// The gradients of `loss`, made of the objective's sums, by each of `parameters`; undefined for one
+// that it does not depend on. throws  Error(kInput) naming the module: it depends on none of the
+// module's parameters, or cannot be differentiated.
+std::vector<at::Tensor> differentiate(const Objective& objective, const at::Tensor& loss,
+                                      const std::vector<at::Tensor>& parameters);
+
 // Cross entropy -log softmax(W f / |f|)[label], mean over images; the head W is a constant.
 class ImageObjective : public Objective {
  public:

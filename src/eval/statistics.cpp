@@ -10,7 +10,6 @@
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -20,7 +19,6 @@
 #include "checkpoint/safetensors.h"
 #include "model/linear_capture.h"
 #include "model/single_thread.h"
-#include "model/torch_error.h"
 
 namespace isomerge {
 namespace {
@@ -31,7 +29,7 @@ struct Sum {
   std::string weight;  // whose gradients, inputs or outputs
   std::vector<int64_t> shape;
   at::Tensor total = {};
-  int64_t rows = 0;
+  int64_t rows = 0;  // of a matrix
 
   uint64_t bytes() const {
     uint64_t entries = 1;
@@ -89,6 +87,7 @@ class Collector {
     } else {
       plan_matrices();
     }
+    for (size_t s = 0; s < sums_.size(); ++s) sum_of_weight_[sums_[s].weight] = s;
     if (!sums_.empty()) return;
     throw input_error(module_.path().string() +
                       ": no linear operation on one of the module's own matrices was seen");
@@ -189,11 +188,10 @@ class Collector {
       objective_.summed_loss(example(index));
     }
     for (const auto& operation : capture.operations()) {
-      for (size_t s = first; s < last; ++s) {
-        if (sums_[s].weight != operation->weight) continue;
-        const at::Tensor& rows = gradients ? operation->gradient : operation->input;
-        if (rows.defined()) parts[s - first].push_back(rows);
-      }
+      const auto sum = sum_of_weight_.find(operation->weight);
+      if (sum == sum_of_weight_.end() || sum->second < first || sum->second >= last) continue;
+      const at::Tensor& rows = gradients ? operation->gradient : operation->input;
+      if (rows.defined()) parts[sum->second - first].push_back(rows);
     }
     return parts;
   }
@@ -207,17 +205,8 @@ class Collector {
   // Of the mean over the example's tokens.
   std::vector<at::Tensor> differentiate(int64_t index, const std::vector<at::Tensor>& by) const {
     const auto examples = example(index);
-    const at::Tensor loss = objective_.summed_loss(examples).div(objective_.weight(examples));
-    if (!loss.requires_grad()) {
-      throw input_error(module_.path().string() +
-                        ": its results cannot be differentiated by any parameter");
-    }
-    try {
-      return torch::autograd::grad({loss}, by, /*grad_outputs=*/{}, /*retain_graph=*/false,
-                                   /*create_graph=*/false, /*allow_unused=*/true);
-    } catch (const std::exception& error) {
-      throw translate_torch_error(error, module_.path().string() + ": differentiating");
-    }
+    return isomerge::differentiate(
+        objective_, objective_.summed_loss(examples).div(objective_.weight(examples)), by);
   }
 
   void add(Sum& sum, const at::Tensor& part, size_t index) const {
@@ -229,7 +218,6 @@ class Collector {
     }
     if (options_.kind == StatisticsKind::kFisher) {
       sum.total.addcmul_(rows, rows);
-      ++sum.rows;
     } else {
       sum.total.addmm_(rows.t(), rows);
       sum.rows += rows.size(0);
@@ -250,7 +238,8 @@ class Collector {
   const StatisticsOptions& options_;
   const Weights parameters_;
   std::vector<Sum> sums_;
-  std::map<std::string, std::string> inputs_;  // weight -> tensor with its input's matrix
+  std::map<std::string, size_t> sum_of_weight_;  // position in sums_
+  std::map<std::string, std::string> inputs_;    // weight -> tensor with its input's matrix
   int64_t skipped_ = 0;
 };
 

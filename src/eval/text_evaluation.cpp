@@ -127,8 +127,7 @@ Evaluation evaluate(const LanguageModel& model, const Tokenizer& tokenizer,
                     options.threads, options.batch_size, options.most_new_tokens));
   }
   const auto batches = batches_by_length(split, options.batch_size);
-  Evaluation evaluation;
-  evaluation.outcomes.resize(split.prompts.size());
+  std::vector<float> all(split.prompts.size());
   const SingleThread single_thread;
   ordered_parallel(
       batches.size(), options.threads,
@@ -141,14 +140,10 @@ Evaluation evaluate(const LanguageModel& model, const Tokenizer& tokenizer,
         }
       },
       [&](size_t i, const std::vector<float>& outcomes) {
-        for (size_t j = 0; j < outcomes.size(); ++j)
-          evaluation.outcomes[batches[i][j]] = outcomes[j];
+        for (size_t j = 0; j < outcomes.size(); ++j) all[batches[i][j]] = outcomes[j];
         if (options.on_progress) options.on_progress(static_cast<int64_t>(outcomes.size()));
       });
-  evaluation.accuracy.correct =
-      std::accumulate(evaluation.outcomes.begin(), evaluation.outcomes.end(), 0.0);
-  evaluation.accuracy.total = static_cast<int64_t>(evaluation.outcomes.size());
-  return evaluation;
+  return evaluation_of(std::move(all));
 }
 
 }  // namespace isomerge

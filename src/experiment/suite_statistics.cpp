@@ -10,17 +10,12 @@
 #include "base/hash.h"
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/tensor_hash.h"
 #include "dataset/image_set.h"
 #include "experiment/suite_evaluator.h"
 
 namespace isomerge {
 namespace {
-
-std::string checkpoint_hash(const std::filesystem::path& path) {
-  std::vector<std::string> hashes;
-  for (const auto& file : Checkpoint(path).files()) hashes.push_back(hash_file(file));
-  return hash_of_files(hashes);
-}
 
 // What of a task is differentiated: the module with the expert's weights and the split's examples.
 class Subject {
@@ -107,7 +102,7 @@ std::vector<WrittenStatistics> complete_statistics(const Suite& suite, const std
   const Task& task = require_task(suite, task_name);
   StatisticsOrigin origin{task.name,
                           "",
-                          checkpoint_hash(task.expert),
+                          files_hash(Checkpoint(task.expert)),
                           hash_file(suite.module),
                           hash_file(task.data),
                           how.split,

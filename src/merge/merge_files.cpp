@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/archive.h"
 #include "checkpoint/output.h"
+#include "checkpoint/tensor_hash.h"
 #include "config/configuration.h"
 #include "config/method_info.h"
 #include "merge/method.h"
@@ -161,9 +161,7 @@ MethodInputs method_inputs(const Recipe& recipe, const Options& options) {
   std::vector<std::string> tasks;
   std::map<std::string, ExpectedOrigin> expected;
   for (const auto& [task, path] : recipe.experts) {
-    std::vector<std::string> hashes;
-    for (const fs::path& file : Checkpoint(path).files()) hashes.push_back(hash_file(file));
-    expected[task].expert = hash_of_files(hashes);
+    expected[task].expert = files_hash(Checkpoint(path));
     tasks.push_back(task);
   }
   return {std::make_shared<StatisticsSet>(recipe.statistics, tasks, kinds, expected)};

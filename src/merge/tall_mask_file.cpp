@@ -8,8 +8,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/text.h"
+#include "checkpoint/tensor_hash.h"
 #include "merge/masked_sum.h"
 
 namespace isomerge {
@@ -144,11 +144,7 @@ std::vector<uint8_t> TallMaskFile::read(const std::string& task, const TensorInf
   return bits;
 }
 
-std::string TallMaskFile::hash() const {
-  std::vector<std::string> hashes;
-  for (const auto& file : file_.files()) hashes.push_back(hash_file(file));
-  return hash_of_files(hashes);
-}
+std::string TallMaskFile::hash() const { return files_hash(file_); }
 
 std::shared_ptr<ElementwiseRule> consensus_rule(std::shared_ptr<const TallMaskFile> masks,
                                                 int64_t min_tasks) {

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 
-#include <torch/csrc/autograd/autograd.h>
-
-#include "base/error.h"
 #include "base/parallel.h"
 #include "model/single_thread.h"
-#include "model/torch_error.h"
 
 namespace isomerge {
 namespace {
@@ -15,23 +11,8 @@ namespace {
 // The sum over the examples, divided by the weight of the whole batch.
 LossGradients chunk_gradients(const Objective& objective, std::span<const Example> examples,
                               const std::vector<at::Tensor>& parameters, double batch_weight) {
-  const at::Tensor sum = objective.summed_loss(examples);
-  if (!sum.requires_grad()) {
-    throw input_error(objective.module_path().string() +
-                      ": its results cannot be differentiated by any parameter; does forward "
-                      "switch gradients off?");
-  }
-  const at::Tensor loss = sum.div(batch_weight);
-  LossGradients out;
-  out.loss = loss.item<double>();
-  try {
-    out.gradients = torch::autograd::grad({loss}, parameters, /*grad_outputs=*/{},
-                                          /*retain_graph=*/false, /*create_graph=*/false,
-                                          /*allow_unused=*/true);
-  } catch (const std::exception& error) {
-    throw translate_torch_error(error, objective.module_path().string() + ": differentiating");
-  }
-  return out;
+  const at::Tensor loss = objective.summed_loss(examples).div(batch_weight);
+  return {loss.item<double>(), differentiate(objective, loss, parameters)};
 }
 
 void add(LossGradients& sum, const LossGradients& part) {
