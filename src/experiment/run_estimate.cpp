@@ -34,10 +34,33 @@ double seconds_of(const Work& work) {
 // What one example costs a worker, by task, and the memory that the model takes.
 class ExampleCosts {
  public:
+  explicit ExampleCosts(const Experiment& experiment) : experiment_(experiment) {}
   virtual ~ExampleCosts() = default;
+
   virtual int64_t size(const std::string& task, const std::string& split) = 0;
-  virtual double seconds(const std::string& task) = 0;
-  virtual uint64_t model_bytes() const = 0;
+
+  double seconds(const std::string& task) {
+    const auto known = seconds_.find(task);
+    return known != seconds_.end() ? known->second
+                                   : seconds_.emplace(task, measure(task)).first->second;
+  }
+
+  uint64_t model_bytes() const { return model_bytes_; }
+
+ protected:
+  virtual double measure(const std::string& task) = 0;
+
+  void bind_base(BoundModule& module) {
+    const Checkpoint base(experiment_.suite.base);
+    for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
+    module.bind(base.read_all(), base.label());
+  }
+
+  const Experiment& experiment_;
+
+ private:
+  uint64_t model_bytes_ = 0;
+  std::map<std::string, double> seconds_;
 };
 
 at::ScalarType module_dtype(const Experiment& experiment) {
@@ -47,31 +70,25 @@ at::ScalarType module_dtype(const Experiment& experiment) {
 class TextCosts : public ExampleCosts {
  public:
   TextCosts(const Experiment& experiment, const RunSettings& settings)
-      : experiment_(experiment),
+      : ExampleCosts(experiment),
         tokenizer_(experiment.suite.tokenizer),
         model_(experiment.suite.module, settings.device, module_dtype(experiment)) {
-    const Checkpoint base(experiment.suite.base);
-    for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
-    model_.bind(base.read_all(), base.label());
+    bind_base(model_);
   }
 
   int64_t size(const std::string& task, const std::string& split) override {
     return set_of(task).require_split(split).size();
   }
 
-  double seconds(const std::string& task) override {
-    const auto known = seconds_.find(task);
-    if (known != seconds_.end()) return known->second;
+  double measure(const std::string& task) override {
     TokenizedSplit sample = tokenize(set_of(task), experiment_.report_split, tokenizer_,
                                      experiment_.suite.text.most_tokens);
     const size_t count = std::min<size_t>(sample.prompts.size(), kTexts);
     sample.prompts.resize(count);
     evaluate(model_, tokenizer_, sample, {});  // the first time prepares what the later ones use
     const double all = seconds_of([&] { evaluate(model_, tokenizer_, sample, {}); });
-    return seconds_.emplace(task, all / static_cast<double>(count)).first->second;
+    return all / static_cast<double>(count);
   }
-
-  uint64_t model_bytes() const override { return model_bytes_; }
 
  private:
   static constexpr size_t kTexts = 8;
@@ -80,22 +97,17 @@ class TextCosts : public ExampleCosts {
     return sets_.try_emplace(task, require_task(experiment_.suite, task).data).first->second;
   }
 
-  const Experiment& experiment_;
   const Tokenizer tokenizer_;
   LanguageModel model_;
-  uint64_t model_bytes_ = 0;
   std::map<std::string, TextSet> sets_;
-  std::map<std::string, double> seconds_;
 };
 
 class ImageCosts : public ExampleCosts {
  public:
   ImageCosts(const Experiment& experiment, const RunSettings& settings)
-      : experiment_(experiment),
+      : ExampleCosts(experiment),
         encoder_(experiment.suite.module, settings.device, module_dtype(experiment)) {
-    const Checkpoint base(experiment.suite.base);
-    for (const TensorInfo& info : base.tensors()) model_bytes_ += info.bytes();
-    encoder_.bind(base.read_all(), base.label());
+    bind_base(encoder_);
   }
 
   // Images of a split.
@@ -103,9 +115,7 @@ class ImageCosts : public ExampleCosts {
     return set_of(task).require_split(split).size();
   }
 
-  double seconds(const std::string& task) override {
-    const auto known = seconds_.find(task);
-    if (known != seconds_.end()) return known->second;
+  double measure(const std::string& task) override {
     const SingleThread single_thread;
     const ImageSet& set = set_of(task);
     const Split& split = set.require_split(experiment_.report_split);
@@ -120,11 +130,8 @@ class ImageCosts : public ExampleCosts {
       encoder_.encode(images);  // the first time prepares what the later ones use
       encode_ = seconds_of([&] { encoder_.encode(images); }) / static_cast<double>(examples.size());
     }
-    const double image = read / static_cast<double>(examples.size()) + encode_;
-    return seconds_.emplace(task, image).first->second;
+    return read / static_cast<double>(examples.size()) + encode_;
   }
-
-  uint64_t model_bytes() const override { return model_bytes_; }
 
  private:
   const ImageSet& set_of(const std::string& task) {
@@ -133,12 +140,9 @@ class ImageCosts : public ExampleCosts {
     return *set;
   }
 
-  const Experiment& experiment_;
   Encoder encoder_;
-  uint64_t model_bytes_ = 0;
   double encode_ = 0.0;  // one image, one worker
   std::map<std::string, std::unique_ptr<ImageSet>> sets_;
-  std::map<std::string, double> seconds_;
 };
 
 std::unique_ptr<ExampleCosts> costs_of(const Experiment& experiment, const RunSettings& settings) {
