@@ -17,8 +17,8 @@
 namespace isomerge {
 namespace {
 
-// A recipe file, if one is named, with the flags laid over it.
-Recipe recipe_of(const Arguments& arguments) {
+// The merges of a recipe file, if one is named, with the flags laid over it.
+std::vector<Recipe> recipes_of(const Arguments& arguments) {
   Recipe recipe;
   if (!arguments.operands().empty()) {
     recipe = read_recipe(arguments.operands()[0], arguments.settings("set"));
@@ -45,8 +45,10 @@ Recipe recipe_of(const Arguments& arguments) {
   }
   recipe.update_only = recipe.update_only || arguments.has("update-only");
   if (const auto size = arguments.find_bytes("shard-size")) recipe.shard_bytes = *size;
-  require_complete(recipe);
-  return recipe;
+  for (const std::string& text : arguments.all("grid")) recipe.grid.push_back(parse_axis(text));
+  std::vector<Recipe> recipes = expand_grid(recipe);
+  for (const Recipe& one : recipes) require_complete(one);
+  return recipes;
 }
 
 MergeResources resources_of(const Arguments& arguments) {
@@ -56,18 +58,26 @@ MergeResources resources_of(const Arguments& arguments) {
   return resources;
 }
 
-std::string rank_text(int64_t rank) { return rank == 0 ? "-" : std::to_string(rank); }
+std::string rank_text(const RankRange& rank) {
+  if (rank.most == 0) return "-";
+  if (rank.least == rank.most) return std::to_string(rank.most);
+  return fmt::format("{}-{}", rank.least, rank.most);
+}
 
-void print_plan(const Recipe& recipe, const MergePlan& plan, const MergeResources& resources) {
-  fmt::print("{}{}\n",
-             configuration_text({recipe.method, shown_options(recipe), resolved_alpha(recipe)}),
-             recipe.masks.empty() ? "" : ", masks of " + recipe.masks.string());
+std::string recipe_text(const Recipe& recipe) {
+  return configuration_text({recipe.method, shown_options(recipe), resolved_alpha(recipe)}) +
+         (recipe.masks.empty() ? "" : ", masks of " + recipe.masks.string());
+}
+
+void print_plan(const std::vector<Recipe>& recipes, const MergePlan& plan,
+                const MergeResources& resources) {
+  for (const Recipe& recipe : recipes) fmt::print("{}\n", recipe_text(recipe));
   size_t width = 6;
   for (const PlannedTensor& tensor : plan.tensors) width = std::max(width, tensor.info.name.size());
-  fmt::print("{:<9} {:<{}} {:<16} {:>5} {:>5} {:>10} {:>10} {:>8}  {}\n", "role", "tensor", width,
+  fmt::print("{:<9} {:<{}} {:<16} {:>9} {:>7} {:>10} {:>10} {:>8}  {}\n", "role", "tensor", width,
              "shape", "k", "s", "read", "memory", "time", "why");
   for (const PlannedTensor& tensor : plan.tensors) {
-    fmt::print("{:<9} {:<{}} {:<16} {:>5} {:>5} {:>10} {:>10} {:>8}  {}\n", tensor.role,
+    fmt::print("{:<9} {:<{}} {:<16} {:>9} {:>7} {:>10} {:>10} {:>8}  {}\n", tensor.role,
                tensor.info.name, width, shape_text(tensor.info.shape), rank_text(tensor.common),
                rank_text(tensor.per_task), human_bytes(tensor.bytes), human_bytes(tensor.memory),
                human_seconds(tensor.seconds),
@@ -80,46 +90,79 @@ void print_plan(const Recipe& recipe, const MergePlan& plan, const MergeResource
              resources.threads == 1 ? "" : "s");
 }
 
-void print_summary(const Recipe& recipe, const MergeSummary& summary, double seconds, bool json) {
-  int64_t cut = 0;
-  int64_t repeats = 0, fallbacks = 0, tied = 0, matrices_cut = 0;
+// What was found in all matrices of one merge.
+struct Totals {
+  int64_t cut = 0, matrices_cut = 0, repeats = 0, fallbacks = 0, tied = 0;
+};
+
+Totals totals_of(const MergeSummary& summary) {
+  Totals totals;
   for (const auto& [name, found] : summary.findings) {
-    cut += found.cut;
-    matrices_cut += found.cut > 0 ? 1 : 0;
-    repeats += found.repeats;
-    fallbacks += found.fallbacks;
-    tied += found.tied;
+    totals.cut += found.cut;
+    totals.matrices_cut += found.cut > 0 ? 1 : 0;
+    totals.repeats += found.repeats;
+    totals.fallbacks += found.fallbacks;
+    totals.tied += found.tied;
   }
-  if (json) {
-    nlohmann::ordered_json out = {{"out", recipe.out.string()},
-                                  {"method", recipe.method},
-                                  {"matrices", summary.matrices},
-                                  {"others", summary.others},
-                                  {"excluded", summary.excluded},
-                                  {"copied", summary.copied},
-                                  {"zero_updates", summary.zero_updates},
-                                  {"null_directions", cut},
-                                  {"tied_cuts", tied},
-                                  {"repeats", repeats},
-                                  {"fallbacks", fallbacks},
-                                  {"factors_reused", summary.cache.reused},
-                                  {"factors_computed", summary.cache.computed},
-                                  {"peak_memory", peak_resident_memory()},
-                                  {"seconds", seconds}};
+  return totals;
+}
+
+nlohmann::ordered_json summary_json(const Recipe& recipe, const MergeSummary& summary) {
+  const Totals totals = totals_of(summary);
+  return {{"out", recipe.out.string()},
+          {"merge", recipe_text(recipe)},
+          {"matrices", summary.matrices},
+          {"others", summary.others},
+          {"excluded", summary.excluded},
+          {"copied", summary.copied},
+          {"zero_updates", summary.zero_updates},
+          {"null_directions", totals.cut},
+          {"tied_cuts", totals.tied},
+          {"repeats", totals.repeats},
+          {"fallbacks", totals.fallbacks},
+          {"factors_shared", summary.shared_factors}};
+}
+
+std::string summary_text(const Recipe& recipe, const MergeSummary& summary) {
+  const Totals totals = totals_of(summary);
+  std::string text = fmt::format("{}: {} matrices by {}, {} other tensors", recipe.out.string(),
+                                 summary.matrices, recipe.method, summary.others);
+  const auto add = [&](int64_t count, const char* what) {
+    if (count > 0) text += fmt::format(", {} {}", count, what);
+  };
+  add(summary.excluded, "excluded");
+  add(summary.copied, "copied");
+  add(summary.zero_updates, "without any update");
+  if (totals.cut > 0) {
+    text += fmt::format(", {} directions in {} matrices count as zero", totals.cut,
+                        totals.matrices_cut);
+  }
+  add(totals.repeats, "factorisations repeated by LAPACK");
+  add(totals.fallbacks, "factorisations by LAPACK");
+  add(summary.shared_factors, "factors shared");
+  return text;
+}
+
+void print_summary(const std::vector<Recipe>& recipes, const MergedFiles& merged, double seconds,
+                   bool as_json) {
+  const FactorCache::Counts& cache = merged.cache;
+  if (as_json) {
+    nlohmann::ordered_json merges = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < recipes.size(); ++i) {
+      merges.push_back(summary_json(recipes[i], merged.summaries[i]));
+    }
+    const nlohmann::ordered_json out = {{"merges", std::move(merges)},
+                                        {"factors_reused", cache.reused},
+                                        {"factors_computed", cache.computed},
+                                        {"peak_memory", peak_resident_memory()},
+                                        {"seconds", seconds}};
     fmt::print("{}\n", out.dump(2));
     return;
   }
-  fmt::print("{}: {} matrices by {}, {} other tensors", recipe.out.string(), summary.matrices,
-             recipe.method, summary.others);
-  if (summary.excluded > 0) fmt::print(", {} excluded", summary.excluded);
-  if (summary.copied > 0) fmt::print(", {} copied", summary.copied);
-  if (summary.zero_updates > 0) fmt::print(", {} without any update", summary.zero_updates);
-  if (cut > 0) {
-    fmt::print(", {} directions in {} matrices count as zero", cut, matrices_cut);
+  for (size_t i = 0; i < recipes.size(); ++i) {
+    fmt::print("{}{}", summary_text(recipes[i], merged.summaries[i]),
+               i + 1 < recipes.size() ? "\n" : "");
   }
-  if (repeats > 0) fmt::print(", {} factorisations repeated by LAPACK", repeats);
-  if (fallbacks > 0) fmt::print(", {} factorisations by LAPACK", fallbacks);
-  const FactorCache::Counts& cache = summary.cache;
   if (cache.reused + cache.computed > 0) {
     fmt::print(", {} factors reused ({}), {} computed ({} stored)", cache.reused,
                human_bytes(cache.bytes_read), cache.computed, human_bytes(cache.bytes_written));
@@ -138,6 +181,8 @@ const CommandInfo& merge_info() {
       "    --expert cars=cars.safetensors --expert dtd=dtd.safetensors --out merged.safetensors",
       {{"method", "NAME", "merge method; isomerge methods lists them"},
        {"option", "NAME=VALUE", "an option of the method", true},
+       {"grid", "NAME=VALUES",
+        "a merge for each value: 0.5:0.9:0.1 or 1,2,4; --out has {NAME} in it", true},
        {"base", "FILE", "the pretrained checkpoint"},
        {"expert", "TASK=FILE", "a checkpoint fine-tuned from it", true},
        {"out", "FILE", "*.safetensors, *.pt (TorchScript base) or a folder with / at its end"},
@@ -163,16 +208,16 @@ const CommandInfo& merge_info() {
 }
 
 int run_merge(const Arguments& arguments) {
-  const Recipe recipe = recipe_of(arguments);
+  const std::vector<Recipe> recipes = recipes_of(arguments);
   const MergeResources resources = resources_of(arguments);
   if (arguments.has("dry-run")) {
-    print_plan(recipe, plan_merge(recipe, resources), resources);
+    print_plan(recipes, plan_merge(recipes, resources), resources);
     return 0;
   }
   const auto start = std::chrono::steady_clock::now();
-  const MergeSummary summary = merge_files(recipe, resources);
+  const MergedFiles merged = merge_files(recipes, resources);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  print_summary(recipe, summary, elapsed.count(), arguments.has("json"));
+  print_summary(recipes, merged, elapsed.count(), arguments.has("json"));
   return 0;
 }
 

@@ -80,6 +80,27 @@ std::vector<OptionValue> axis_values(const JsonValue& value, const std::string& 
   return out;
 }
 
+GridAxis parse_axis(const std::string& text) {
+  const size_t equals = text.find('=');
+  GridAxis axis{text.substr(0, equals), {}};
+  for (size_t from = equals; from != std::string::npos;) {
+    const size_t comma = text.find(',', from + 1);
+    const std::string part = text.substr(from + 1, comma - from - 1);
+    from = comma;
+    if (part.empty()) axis.name.clear();
+    if (part.find(':') == std::string::npos) {
+      axis.values.push_back(parse_option_value(part));
+    } else {
+      for (const double value : expand_range(part)) axis.values.push_back(whole_or_number(value));
+    }
+  }
+  if (axis.name.empty() || axis.values.empty()) {
+    throw input_error(
+        fmt::format("grid \"{}\": expected NAME=VALUE,VALUE ... or NAME=START:END:STEP", text));
+  }
+  return axis;
+}
+
 std::vector<Options> multiply(const std::vector<GridAxis>& axes) {
   std::vector<Options> all = {{}};
   for (const GridAxis& axis : axes) {

@@ -28,6 +28,10 @@ struct GridAxis {
 std::vector<OptionValue> axis_values(const JsonValue& value, const std::string& name,
                                      const std::filesystem::path& file, Problems& problems);
 
+// "common_fraction=0.5:0.9:0.1,0.95" -> an axis: values and ranges, with commas between them.
+// Throws Error(kInput) without '=', without a name or with an empty value, and on a bad range.
+GridAxis parse_axis(const std::string& text);
+
 // Every combination of one value per axis; the last axis varies fastest. No axes: one empty entry.
 std::vector<Options> multiply(const std::vector<GridAxis>& axes);
 

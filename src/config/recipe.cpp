@@ -48,6 +48,20 @@ void read_options(ObjectReader& reader, Recipe& recipe, Problems& problems) {
   }
 }
 
+void read_grid(ObjectReader& reader, Recipe& recipe, Problems& problems) {
+  const JsonValue* value = reader.find("grid");
+  if (value == nullptr) return;
+  if (!value->is(JsonValue::Kind::kObject)) {
+    reader.problem(
+        value->line,
+        fmt::format("\"grid\": expected an object of option: values, got {}", kind_text(*value)));
+  }
+  for (const JsonMember& member : value->members) {
+    recipe.grid.push_back(
+        {member.key, axis_values(member.value, member.key, reader.file(), problems)});
+  }
+}
+
 void read_experts(ObjectReader& reader, Recipe& recipe, Problems& problems) {
   const JsonValue* value = reader.find("experts");
   if (value == nullptr) return;
@@ -94,6 +108,39 @@ void add_doubles(const Recipe& recipe, std::vector<std::string>& facts) {
       }
     }
   }
+}
+
+// What is wrong with an axis by itself or beside the rest of the recipe.
+void require_fitting_axis(const Recipe& recipe, const GridAxis& axis) {
+  const auto same_name = [&](const GridAxis& other) { return other.name == axis.name; };
+  if (std::count_if(recipe.grid.begin(), recipe.grid.end(), same_name) > 1) {
+    throw input_error(fmt::format("grid \"{}\" given twice", axis.name));
+  }
+  if (recipe.options.contains(axis.name) || (axis.name == "alpha" && recipe.alpha)) {
+    throw input_error(fmt::format("\"{}\" given both as a value and as a grid", axis.name));
+  }
+  const std::string place = "{" + axis.name + "}";
+  if (axis.values.size() > 1 && recipe.out.string().find(place) == std::string::npos) {
+    throw input_error(
+        fmt::format("{} values of {} would all be written to {}: put {} into the name",
+                    axis.values.size(), axis.name, recipe.out.string(), place));
+  }
+}
+
+void set_value(const std::string& name, const OptionValue& value, Recipe& recipe) {
+  const std::string place = "{" + name + "}", text = option_text(value);
+  std::string out = recipe.out.string();
+  for (size_t at = out.find(place); at != std::string::npos; at = out.find(place, at)) {
+    out.replace(at, place.size(), text);
+    at += text.size();
+  }
+  recipe.out = out;
+  if (name != "alpha") {
+    recipe.options[name] = value;
+    return;
+  }
+  recipe.alpha = number_of(value);
+  if (!recipe.alpha) throw input_error(fmt::format("alpha: expected a number, got \"{}\"", text));
 }
 
 bool needs_statistics(const Recipe& recipe) {
@@ -172,6 +219,7 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   recipe.method = reader.find_choice("method", "", merging_method_names());
   read_options(reader, recipe, problems);
   recipe.alpha = reader.find_number("alpha");
+  read_grid(reader, recipe, problems);
   recipe.precision = parse_precision(reader.find_choice("precision", "fp32", kPrecisions));
   recipe.exclude = reader.find_strings("exclude");
   recipe.average = reader.find_strings("average");
@@ -186,6 +234,18 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   reader.finish();
   problems.throw_if_any();
   return recipe;
+}
+
+std::vector<Recipe> expand_grid(const Recipe& recipe) {
+  for (const GridAxis& axis : recipe.grid) require_fitting_axis(recipe, axis);
+  std::vector<Recipe> out;
+  for (const Options& point : multiply(recipe.grid)) {
+    Recipe one = recipe;
+    one.grid.clear();
+    for (const auto& [name, value] : point) set_value(name, value, one);
+    out.push_back(std::move(one));
+  }
+  return out;
 }
 
 void require_complete(const Recipe& recipe) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/grid.h"
 #include "config/options.h"
 #include "config/variables.h"
 
@@ -21,6 +22,7 @@ struct Recipe {
   std::string method;
   Options options;              // as given; resolve_options() fills the rest
   std::optional<double> alpha;  // nothing: the method's default
+  std::vector<GridAxis> grid;   // options, and "alpha", that take several values: expand_grid()
   Precision precision = Precision::kFp32;
   std::vector<std::string> exclude;  // globs of names that are left as in the base
   std::vector<std::string> average;  // globs of names that are averaged although they are matrices
@@ -53,9 +55,15 @@ bool is_task_name(const std::string& name);
 // What is not in the file keeps its default, so that flags can fill it. Throws one Error(kInput).
 Recipe read_recipe(const std::filesystem::path& path, const Settings& set = {});
 
-// What a recipe lacks or contradicts, from whatever it was made: method, options, base, experts,
-// out, two experts of one name or of one canonical path. Throws one Error(kInput) that lists
-// everything.
+// The merges that a recipe asks for: one for every combination of its grid, without a grid itself.
+// In their `out`, every {NAME} of an axis is its value's text (option_text). No grid: the recipe.
+// Throws Error(kInput): an axis twice, or beside an option or alpha of its name; an axis of several
+// values whose {NAME} is not in `out`; a value of alpha that is no number.
+std::vector<Recipe> expand_grid(const Recipe& recipe);
+
+// What a recipe without a grid lacks or contradicts, from whatever it was made: method, options,
+// base, experts, out, two experts of one name or of one canonical path. Throws one Error(kInput)
+// that lists everything.
 void require_complete(const Recipe& recipe);
 
 }  // namespace isomerge

@@ -227,7 +227,7 @@ class Estimator {
     if (row.uses_statistics) return 0.0;
     MergeResources resources;
     resources.threads = settings_.threads;
-    const MergePlan plan = plan_merge(recipe_of(experiment_, row), resources);
+    const MergePlan plan = plan_merge({recipe_of(experiment_, row)}, resources);
     merge_memory_ = std::max(merge_memory_, plan.memory);
     return plan.seconds;
   }

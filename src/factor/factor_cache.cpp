@@ -66,7 +66,8 @@ std::optional<Weights> FactorCache::find(const std::string& key) {
   }
 }
 
-void FactorCache::put(const std::string& key, const Weights& factors) {
+void FactorCache::put(const std::string& key, const Weights& factors, Use use) {
+  if (!keeps(use)) return;
   ++computed_;
   if (is_full_) return;
   try {

@@ -7,25 +7,26 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/tensor_info.h"
+#include "factor/factor_store.h"
 
 namespace isomerge {
 
 // A folder of safetensors files named by the hash of what defines their content: the kind of factor
 // and the bytes of the tensors it was computed from. Thread-safe; several processes may share it,
 // since a file appears at once and whole, and equal names mean equal content.
-class FactorCache {
+class FactorCache : public FactorStore {
  public:
   // Creates the folder. Throws Error(kInput) if it cannot be written to.
   explicit FactorCache(std::filesystem::path folder);
 
   // The factors stored under `key`, or nothing. Every read is checked against the checksum in the
   // file; a damaged one is reported, removed, and counts as missing.
-  std::optional<Weights> find(const std::string& key);
+  std::optional<Weights> find(const std::string& key) override;
 
   // Stores factors, replacing what was there. A disk that is full loses the entry, not the merge:
   // the first failure is a warning, after which nothing more is stored.
-  void put(const std::string& key, const Weights& factors);
+  bool keeps(Use use) const override { return use == Use::kAgain; }
+  void put(const std::string& key, const Weights& factors, Use use) override;
 
   struct Counts {
     int64_t reused = 0, computed = 0, damaged = 0;

@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "factor/factor_cache.h"
 #include "linalg/product.h"
 
 namespace isomerge {
@@ -56,23 +55,23 @@ SymmetricEigen eigen_from(const Weights& weights) {
 
 }  // namespace
 
-FactorSource factor_source(FactorCache* cache, const std::vector<std::string>& hashes) {
-  FactorSource source{cache, {}};
-  for (size_t t = 1; cache != nullptr && t < hashes.size(); ++t) {
+FactorSource factor_source(FactorStore* store, const std::vector<std::string>& hashes) {
+  FactorSource source{store, {}, {}};
+  for (size_t t = 1; store != nullptr && t < hashes.size(); ++t) {
     source.update_keys.push_back(Hasher().update(hashes[0]).update(hashes[t]).digest());
   }
   return source;
 }
 
 template <typename Usable, typename Compute>
-Weights Factors::cached(const std::string& key, const Usable& is_usable,
-                        const Compute& compute) const {
-  if (source_.cache == nullptr) return compute();
-  if (auto stored = source_.cache->find(key)) {
-    if (is_usable(*stored)) return *stored;
+Weights Factors::stored(const std::string& key, const Usable& is_usable, const Compute& compute,
+                        Use use) const {
+  if (source_.store == nullptr) return compute();
+  if (auto known = source_.store->find(key)) {
+    if (is_usable(*known)) return *known;
   }
   Weights computed = compute();
-  if (!computed.empty()) source_.cache->put(key, computed);
+  if (!computed.empty()) source_.store->put(key, computed, use);
   return computed;
 }
 
@@ -114,13 +113,13 @@ SymmetricEigen Factors::sum_eigen(const at::Tensor& sum) const {
 
 SymmetricEigen Factors::sum_eigen_by(const std::function<at::Tensor()>& sum) const {
   const auto any = [](const Weights&) { return true; };
-  return eigen_from(cached(sum_key(), any, [&] {
+  return eigen_from(stored(sum_key(), any, [&] {
     return weights_of(all_eigenpairs(gram_of_rows(short_side_rows(sum()))));
   }));
 }
 
 Factors::SumVectors Factors::sum_vectors(int64_t k) const {
-  at::Tensor sum;  // only where something of it is not in the cache
+  at::Tensor sum;  // only where something of it is not in the store
   const auto known_sum = [&] {
     if (!sum.defined()) sum = this->sum();
     return sum;
@@ -128,15 +127,15 @@ Factors::SumVectors Factors::sum_vectors(int64_t k) const {
   SumVectors out;
   out.eigen = sum_eigen_by(known_sum);
   if (!out.eigen.is_sound) return out;
-  if (source_.cache == nullptr) {
+  if (source_.store == nullptr) {
     out.others = long_side_vectors(known_sum(), out.eigen, k);
     return out;
   }
   const auto any = [](const Weights&) { return true; };
-  const Weights stored = cached(factor_key("sum, long side", source_.update_keys), any, [&] {
+  const Weights known = stored(factor_key("sum, long side", source_.update_keys), any, [&] {
     return Weights{{"others", long_side_vectors(known_sum(), out.eigen, rank_)}};
   });
-  out.others = stored.at("others");
+  out.others = known.at("others");
   return out;
 }
 
@@ -144,9 +143,9 @@ SymmetricEigen Factors::task_eigen(int64_t t, int64_t k) const {
   const auto compute = [&] {
     return leading_eigenpairs(gram_of_rows(short_side_rows(update(t))), k);
   };
-  if (source_.cache == nullptr) return compute();
-  const auto has_enough = [&](const Weights& stored) { return stored.at("values").numel() >= k; };
-  return eigen_from(cached(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}),
+  if (source_.store == nullptr) return compute();
+  const auto has_enough = [&](const Weights& known) { return known.at("values").numel() >= k; };
+  return eigen_from(stored(factor_key("task", {source_.update_keys[static_cast<size_t>(t)]}),
                            has_enough, [&] { return weights_of(compute()); }));
 }
 
@@ -158,37 +157,55 @@ Svd Factors::triplets(int64_t t, int64_t k) const {
 Residuals::Residuals(const Factors& factors, const Factors::SumVectors& sum, const LeftSpace& space)
     : factors_(factors), sum_(sum), space_(space), common_(space.u.size(1)) {
   constexpr double kSafe = 1e-4;  // condition up to which all left vectors are orthonormal enough
-  if (!sum.others.defined() || factors.source_.cache == nullptr) return;
+  if (!sum.others.defined() || factors.source_.store == nullptr) return;
   const at::Tensor s = singular_values(sum.eigen);
   // A fraction of one half leaves this much to the common space: what is left is divided by T.
-  kept_from_ = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);
-  is_cached_ = common_ >= kept_from_ &&
+  const int64_t half = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);
+  kept_from_ = factors.source_.least_common.value_or(half);
+  is_stored_ = common_ >= kept_from_ &&
                (space.complement.defined() || s[-1].item<double>() > kSafe * s[0].item<double>());
 }
 
-// m <= n: the Gram matrix of D_t in the directions from kept_from_ on; a common space of k takes
-// the block from k on. m > n: with B = U^T D_t, what lies outside the sum's whole left space and
-// the rows of B from kept_from_ on; those from k on belong to the residual as well.
-Weights Residuals::kept_parts(const at::Tensor& d) const {
+std::string Residuals::key(const char* what, int64_t t) const {
+  return factor_key(fmt::format("{} from {}", what, kept_from_),
+                    {factors_.sum_key(), factors_.source_.update_keys[static_cast<size_t>(t)]});
+}
+
+// m <= n: D_t in the directions of the sum from kept_from_ on, [r - kept_from_, n]. m > n: its rows
+// in all directions of the sum, as columns, [n, r].
+at::Tensor Residuals::projection(int64_t t) const {
+  const at::Tensor& d = factors_.update(t);
+  const auto any = [](const Weights&) { return true; };
+  const auto compute = [&] {
+    if (!space_.complement.defined()) return multiply(d.t(), sum_.others.t());
+    const int64_t rest = factors_.rank() - kept_from_;
+    return multiply(sum_.eigen.vectors.narrow(1, kept_from_, rest).t(), d);
+  };
+  return factors_
+      .stored(
+          key("projection", t), any,
+          [&] {
+            return Weights{{"entries", compute()}};
+          },
+          Use::kAtHand)
+      .at("entries");
+}
+
+// m <= n: the Gram matrix of the projection; a common space of k takes the block from k on. m > n:
+// with B = U^T D_t, what lies outside the sum's whole left space and the rows of B from kept_from_
+// on; those from k on belong to the residual as well.
+Weights Residuals::kept_parts(int64_t t) const {
+  const at::Tensor inside = projection(t);
+  if (space_.complement.defined()) return {{"block", gram_of_rows(inside)}};
   const int64_t rest = factors_.rank() - kept_from_;
-  if (space_.complement.defined()) {
-    const at::Tensor directions = sum_.eigen.vectors.narrow(1, kept_from_, rest);
-    return {{"block", gram_of_rows(multiply(directions.t(), d))}};
-  }
-  const at::Tensor columns = d.t();
-  const at::Tensor inside = multiply(columns, sum_.others.t());  // [n, r]
-  return {{"outside", gram_of_rows(columns).sub_(gram_of_rows(inside))},
+  return {{"outside", gram_of_rows(factors_.update(t).t()).sub_(gram_of_rows(inside))},
           {"tail", inside.narrow(1, kept_from_, rest).contiguous()}};
 }
 
 at::Tensor Residuals::gram(int64_t t) const {
-  const at::Tensor& d = factors_.update(t);
-  if (!is_cached_) return residual_gram(d, space_);
+  if (!is_stored_) return residual_gram(factors_.update(t), space_);
   const auto any = [](const Weights&) { return true; };
-  const std::string& update_key = factors_.source_.update_keys[static_cast<size_t>(t)];
-  const Weights parts = factors_.cached(
-      factor_key(fmt::format("residual from {}", kept_from_), {factors_.sum_key(), update_key}),
-      any, [&] { return kept_parts(d); });
+  const Weights parts = factors_.stored(key("residual", t), any, [&] { return kept_parts(t); });
   const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
   if (space_.complement.defined()) {
     return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest);
@@ -197,7 +214,13 @@ at::Tensor Residuals::gram(int64_t t) const {
 }
 
 Svd Residuals::triplets(int64_t t, int64_t s) const {
-  return residual_triplets(factors_.update(t), space_, gram(t), s);
+  at::Tensor inside;
+  if (is_stored_ && factors_.source_.store->keeps(Use::kAtHand)) {
+    inside = space_.complement.defined()
+                 ? projection(t).narrow(0, common_ - kept_from_, factors_.rank() - common_)
+                 : projection(t).narrow(1, 0, common_);
+  }
+  return residual_triplets(factors_.update(t), space_, gram(t), s, inside);
 }
 
 at::Tensor sum_of_updates(const std::vector<Update>& updates) {

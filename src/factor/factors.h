@@ -1,15 +1,17 @@
 // factor/factors.h -- what methods ask of the T updates of one matrix: their sum, and the
-// factorisations of the sum, of each task and of each task's residual, from the factor cache where
+// factorisations of the sum, of each task and of each task's residual, from a store where
 // they are there.
 #pragma once
 
 #include <functional>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include "factor/factor_store.h"
 #include "linalg/eigen.h"
 #include "linalg/residual.h"
 #include "linalg/svd.h"
@@ -17,20 +19,20 @@
 
 namespace isomerge {
 
-class FactorCache;
-
 // Where factors may be found, and what identifies the updates they belong to.
 struct FactorSource {
-  FactorCache* cache = nullptr;               // none: everything is computed
+  FactorStore* store = nullptr;               // none: everything is computed
   std::vector<std::string> update_keys = {};  // T, hashes of what each update was formed from
+  // The smallest common space that anybody will ask the store's residuals for; nothing: half of r.
+  std::optional<int64_t> least_common = {};
 };
 
 // The source of updates that were formed from tensors with these hashes: the base's, then the T
 // experts' (Updates::Loaded).
-FactorSource factor_source(FactorCache* cache, const std::vector<std::string>& hashes);
+FactorSource factor_source(FactorStore* store, const std::vector<std::string>& hashes);
 
 // T matrices [m, n] of one weight, r = min(m, n). fp32 updates are factorised by Route::kGram, fp64
-// updates by Route::kLapack, the reference, which uses no cache. Every factor is fp64.
+// updates by Route::kLapack, the reference, which uses no store. Every factor is fp64.
 class Factors {
  public:
   // Not explicit: whoever has updates may pass them. They are finite, as Updates::load() makes
@@ -65,7 +67,7 @@ class Factors {
     at::Tensor others;     // [k or more, long side]: long_side_vectors(); undefined if not sound
   };
 
-  // With at least k vectors on the long side; with a cache all r of them, and where it has them the
+  // With at least k vectors on the long side; with a store all r of them, and where it has them the
   // sum is not even formed. Cost: sum(), the eigenproblem, 2 m n k flops.
   SumVectors sum_vectors(int64_t k) const;
 
@@ -78,9 +80,10 @@ class Factors {
  private:
   friend class Residuals;
 
-  // The factors under a key, or computed and stored; without a cache just computed.
+  // The factors under a key, or computed and stored; without a store just computed.
   template <typename Usable, typename Compute>
-  Weights cached(const std::string& key, const Usable& is_usable, const Compute& compute) const;
+  Weights stored(const std::string& key, const Usable& is_usable, const Compute& compute,
+                 Use use = Use::kAgain) const;
   std::string sum_key() const;
   SymmetricEigen sum_eigen_by(const std::function<at::Tensor()>& sum) const;
 
@@ -90,12 +93,12 @@ class Factors {
   Route route_ = Route::kGram;
 };
 
-// What every task has outside the common left space of the sum's leading triplets, by kGram. With a
-// cache, what it keeps serves every common space of r / 2 and more dimensions.
+// What every task has outside the common left space of the sum's leading triplets, by kGram. What a
+// store keeps of it serves every common space of FactorSource::least_common and more dimensions.
 class Residuals {
  public:
   // sum: as Factors::sum_vectors() gave them. space: as leading_space() made it of them, or by
-  // LAPACK; then `sum` is empty and the cache is not used. All must outlive this object.
+  // LAPACK; then `sum` is empty and the store is not used. All must outlive this object.
   Residuals(const Factors& factors, const Factors::SumVectors& sum, const LeftSpace& space);
 
   // The s leading triplets of D_t - U_c U_c^T D_t.
@@ -103,14 +106,16 @@ class Residuals {
 
  private:
   at::Tensor gram(int64_t t) const;
-  Weights kept_parts(const at::Tensor& d) const;
+  at::Tensor projection(int64_t t) const;
+  Weights kept_parts(int64_t t) const;
+  std::string key(const char* what, int64_t t) const;
 
   const Factors& factors_;
   const Factors::SumVectors& sum_;
   const LeftSpace& space_;
   int64_t common_;         // dimensions of the space
-  int64_t kept_from_ = 0;  // first direction that the cache keeps
-  bool is_cached_ = false;
+  int64_t kept_from_ = 0;  // first direction that the store keeps
+  bool is_stored_ = false;
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

@@ -51,7 +51,7 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
 }
 
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
-                      int64_t s) {
+                      int64_t s, const at::Tensor& inside) {
   const SymmetricEigen eigen = leading_eigenpairs(gram, s);
   Svd svd;
   if (!eigen.is_sound) {
@@ -61,12 +61,15 @@ Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Ten
   }
   if (space.complement.defined()) {
     svd.u = multiply(space.complement, eigen.vectors);
-    const at::Tensor along = multiply(svd.u.t(), d);
+    const at::Tensor along =
+        inside.defined() ? multiply(eigen.vectors.t(), inside) : multiply(svd.u.t(), d);
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
     svd.vt = along / svd.s.clamp_min(kTiny).unsqueeze(1);
   } else {
     const at::Tensor all = multiply(d, eigen.vectors);
-    const at::Tensor along = all - multiply(space.u, multiply(space.u.t(), all));
+    const at::Tensor common =
+        inside.defined() ? multiply(inside.t(), eigen.vectors) : multiply(space.u.t(), all);
+    const at::Tensor along = all - multiply(space.u, common);
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{0});
     svd.u = along / svd.s.clamp_min(kTiny);
     svd.vt = eigen.vectors.t();

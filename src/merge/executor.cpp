@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <numeric>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
@@ -12,58 +13,97 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/text.h"
+#include "factor/factor_memory.h"
 #include "task/entries.h"
 #include "task/named_work.h"
 
 namespace isomerge {
 namespace {
 
-Factors factors_on(std::vector<Update> updates, FactorSource source, c10::Device device) {
-  if (!device.is_cpu()) {
-    for (Update& update : updates) update = Update(update.dense().to(device));
-    source = {};  // stored factors live on the CPU
-  }
-  return Factors(std::move(updates), std::move(source));
+// The updates as a matrix rule takes them.
+std::vector<Update> updates_on(c10::Device device, const std::vector<Update>& updates) {
+  if (device.is_cpu()) return updates;
+  std::vector<Update> moved;
+  for (const Update& update : updates) moved.emplace_back(update.dense().to(device));
+  return moved;
 }
 
-Block block_of(const Updates& updates, const Piece& piece, std::vector<Update> loaded) {
-  const int64_t row_entries = piece.rows == 0 ? 0 : piece.entries() / piece.rows;
-  Block block{piece.info, updates.tasks(), piece.first * row_entries, {}};
-  for (const Update& update : loaded) block.updates.push_back(update.dense().view({-1}));
-  return block;
+template <typename Item>
+std::vector<Item> chosen(const std::vector<Item>& items, const std::vector<size_t>& which) {
+  std::vector<Item> out;
+  for (const size_t i : which) out.push_back(items[i]);
+  return out;
 }
 
-struct Produced {
-  at::Tensor base, update;
+// The base's hash and those of the tasks' experts; nothing if nothing was hashed.
+std::vector<std::string> chosen_hashes(const std::vector<std::string>& hashes,
+                                       const std::vector<size_t>& tasks) {
+  if (hashes.empty()) return {};
+  std::vector<std::string> out = {hashes.front()};
+  for (const size_t t : tasks) out.push_back(hashes[t + 1]);
+  return out;
+}
+
+// Fewest tasks first: of all merges, they ask most of what is kept of each task.
+std::vector<size_t> order_of(const std::vector<MergePoint>& points) {
+  std::vector<size_t> order(points.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return points[a].tasks.size() < points[b].tasks.size();
+  });
+  return order;
+}
+
+struct PointResult {
+  at::Tensor update;
   Findings findings;
   bool has_update = false;
+  int64_t shared = 0;  // factors
+};
+
+struct Produced {
+  at::Tensor base;
+  std::vector<PointResult> points;
   std::vector<std::string> hashes;
 };
 
 class Executor {
  public:
-  Executor(const Updates& updates, const Rules& rules, const MergeSettings& settings)
+  Executor(const Updates& updates, const std::vector<MergePoint>& points,
+           const MergeSettings& settings)
       : updates_(updates),
-        rules_(rules),
+        points_(points),
+        order_(order_of(points)),
         settings_(settings),
-        pieces_(cut_into_pieces(updates, rules, settings.roles, settings.threads)),
-        admission_(admission()) {}
+        pieces_(cut_into_pieces(updates, points, settings.roles, settings.threads)),
+        admission_(admission()) {
+    for (const MergePoint& point : points) names_.push_back(chosen(updates.tasks(), point.tasks));
+  }
 
-  MergeSummary run(const std::function<void(const MergedPiece&)>& sink) {
-    rules_.other->prepare(updates_.tasks(), settings_.dtype);
-    const int scans = rules_.other->scans();
+  std::vector<MergeSummary> run(const std::function<void(size_t, const MergedPiece&)>& sink) {
+    for (size_t p = 0; p < points_.size(); ++p) {
+      points_[p].rules.other->prepare(names_[p], settings_.dtype);
+    }
+    const int scans = most_scans();
     uint64_t total = 0;
     for (const Piece& piece : pieces_) total += bytes_of(piece);
     Progress progress("merging", total * static_cast<uint64_t>(scans + 1));
     for (int scan = 0; scan < scans; ++scan) run_scan(scan, &progress);
-    SummaryBuilder summary(updates_.tasks());
+    std::vector<SummaryBuilder> summaries;
+    for (const auto& names : names_) summaries.emplace_back(names);
     for_each_piece([&](const Piece& piece) { return merge_piece(piece); },
                    [&](const Piece& piece, Produced produced) {
-                     summary.add(piece, produced.has_update, produced.findings, produced.hashes);
-                     sink({piece, produced.base, produced.update});
+                     for (size_t p = 0; p < points_.size(); ++p) {
+                       const PointResult& merged = produced.points[p];
+                       summaries[p].add({piece, merged.has_update, merged.findings, merged.shared},
+                                        chosen_hashes(produced.hashes, points_[p].tasks));
+                       sink(p, {piece, produced.base, merged.update});
+                     }
                      report(piece, &progress);
                    });
-    return summary.finish();
+    std::vector<MergeSummary> out;
+    for (SummaryBuilder& summary : summaries) out.push_back(summary.finish());
+    return out;
   }
 
  private:
@@ -102,11 +142,18 @@ class Executor {
   }
 
   uint64_t result_memory(const Piece& piece) const {
-    return static_cast<uint64_t>(piece.entries()) * 2 * c10::elementSize(settings_.dtype);
+    return result_memory_of(piece, points_.size(), settings_.dtype);
   }
 
   uint64_t memory(const Piece& piece) const {
-    return memory_of(piece, rules_, static_cast<int64_t>(updates_.tasks().size()), settings_.dtype);
+    return memory_of(piece, points_, static_cast<int64_t>(updates_.tasks().size()),
+                     settings_.dtype);
+  }
+
+  int most_scans() const {
+    int most = 0;
+    for (const MergePoint& point : points_) most = std::max(most, point.rules.other->scans());
+    return most;
   }
 
   template <typename Compute, typename Consume>
@@ -126,6 +173,7 @@ class Executor {
 
   Produced merge_piece(const Piece& piece) const {
     Produced out;
+    out.points.resize(points_.size());
     if (piece.role == Role::kCopied) {
       updates_.require_equal(piece.info.name);
       out.base = updates_.base().read(piece.info.name);
@@ -136,63 +184,113 @@ class Executor {
                            {.hashes = true, .check = !is_scanned(piece)});
     out.hashes = std::move(loaded.hashes);
     out.base = std::move(loaded.base);
-    out.has_update = std::any_of(loaded.updates.begin(), loaded.updates.end(),
-                                 [](const Update& update) { return !all_zero(update.dense()); });
-    if (piece.role == Role::kExcluded || !out.has_update) {
-      out.update = at::zeros_like(out.base);
-    } else if (is_for_matrix_rule(piece, rules_)) {
-      Merged merged =
-          rules_.matrix(factors_on(std::move(loaded.updates),
-                                   factor_source(settings_.cache, out.hashes), settings_.device),
-                        {piece.info, piece.first, out.base});
-      out.update = merged.update.to(c10::kCPU);
-      out.findings = merged.findings;
-    } else {
-      const Block block = block_of(updates_, piece, std::move(loaded.updates));
-      out.update = rules_.other->merge(block).view(out.base.sizes());
+    std::vector<bool> is_zero;
+    for (const Update& update : loaded.updates) is_zero.push_back(all_zero(update.dense()));
+    FactorMemory memory(settings_.cache);
+    size_t left = points_.size();
+    for (const size_t p : order_) {
+      const MergePoint& point = points_[p];
+      PointResult& result = out.points[p];
+      result.has_update = std::any_of(point.tasks.begin(), point.tasks.end(),
+                                      [&](size_t t) { return !is_zero[t]; });
+      std::vector<Update> updates = chosen(loaded.updates, point.tasks);
+      if (--left == 0) loaded.updates.clear();  // so that the last rule frees what it has used
+      if (piece.role == Role::kExcluded || !result.has_update) {
+        result.update = at::zeros_like(out.base);
+      } else if (is_for_matrix_rule(piece, point.rules)) {
+        const int64_t before = memory.shared();
+        merge_matrix(piece, out, p, std::move(updates), &memory);
+        result.shared = memory.shared() - before;
+      } else {
+        const Block block = block_of(piece, names_[p], updates);
+        result.update = point.rules.other->merge(block).view(out.base.sizes());
+      }
     }
     return out;
   }
 
-  // Whether scans see this piece, and thus have checked it.
-  bool is_scanned(const Piece& piece) const {
-    return rules_.other->scans() > 0 && piece.role != Role::kCopied &&
-           piece.role != Role::kExcluded;
+  // Factors are shared through `memory` where several points ask for them, on the CPU.
+  void merge_matrix(const Piece& piece, Produced& out, size_t p, std::vector<Update> updates,
+                    FactorMemory* memory) const {
+    FactorStore* store = settings_.cache;
+    if (points_.size() > 1) store = memory;
+    FactorSource source;
+    if (settings_.device.is_cpu()) {
+      source = factor_source(store, chosen_hashes(out.hashes, points_[p].tasks));
+      if (settings_.cache == nullptr) source.least_common = least_common(piece, points_);
+    }
+    Merged merged = points_[p].rules.matrix(
+        Factors(updates_on(settings_.device, std::move(updates)), std::move(source)),
+        {piece.info, piece.first, out.base});
+    out.points[p].update = merged.update.to(c10::kCPU);
+    out.points[p].findings = merged.findings;
   }
 
-  // One pass of the element-wise rule over all entries that are merged. Threads borrow states, so
+  static Block block_of(const Piece& piece, const std::vector<std::string>& names,
+                        const std::vector<Update>& updates) {
+    const int64_t row_entries = piece.rows == 0 ? 0 : piece.entries() / piece.rows;
+    Block block{piece.info, names, piece.first * row_entries, {}};
+    for (const Update& update : updates) block.updates.push_back(update.dense().view({-1}));
+    return block;
+  }
+
+  // Whether scans see this piece, and thus have checked it.
+  bool is_scanned(const Piece& piece) const {
+    return most_scans() > 0 && piece.role != Role::kCopied && piece.role != Role::kExcluded;
+  }
+
+  using ScanStates = std::vector<std::unique_ptr<ScanState>>;  // by point; empty: no such pass
+
+  ScanStates start_scan(int scan) const {
+    ScanStates states(points_.size());
+    for (size_t p = 0; p < points_.size(); ++p) {
+      ElementwiseRule& rule = *points_[p].rules.other;
+      if (scan < rule.scans()) states[p] = rule.start_scan(scan);
+    }
+    return states;
+  }
+
+  // One pass of the element-wise rules over all entries that are merged. Threads borrow states, so
   // there are never more of them than threads.
   void run_scan(int scan, Progress* progress) {
     std::mutex mutex;
-    std::vector<std::unique_ptr<ScanState>> idle;
+    std::vector<ScanStates> idle;
     for_each_piece(
         [&](const Piece& piece) {
           if (!is_scanned(piece)) return true;
-          std::unique_ptr<ScanState> state;
+          ScanStates states;
           {
             const std::lock_guard lock(mutex);
-            if (!idle.empty()) state = std::move(idle.back()), idle.pop_back();
+            if (!idle.empty()) states = std::move(idle.back()), idle.pop_back();
           }
-          if (!state) state = rules_.other->start_scan(scan);
-          Updates::Loaded loaded =
+          if (states.empty()) states = start_scan(scan);
+          const Updates::Loaded loaded =
               updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
                                  {.hashes = false, .check = scan == 0});
-          state->fold(block_of(updates_, piece, std::move(loaded.updates)));
+          for (size_t p = 0; p < points_.size(); ++p) {
+            if (!states[p]) continue;
+            states[p]->fold(block_of(piece, names_[p], chosen(loaded.updates, points_[p].tasks)));
+          }
           const std::lock_guard lock(mutex);
-          idle.push_back(std::move(state));
+          idle.push_back(std::move(states));
           return true;
         },
         [&](const Piece& piece, bool) { report(piece, progress); });
-    std::unique_ptr<ScanState> total = rules_.other->start_scan(scan);
-    for (const auto& state : idle) total->absorb(*state);
-    rules_.other->finish_scan(scan, *total);
+    const ScanStates totals = start_scan(scan);
+    for (size_t p = 0; p < points_.size(); ++p) {
+      if (!totals[p]) continue;
+      for (const ScanStates& states : idle) totals[p]->absorb(*states[p]);
+      points_[p].rules.other->finish_scan(scan, *totals[p]);
+    }
   }
 
   static constexpr uint64_t kSmallPieces = uint64_t{64} << 20;
   static constexpr size_t kWindow = 256;
 
   const Updates& updates_;
-  const Rules& rules_;
+  const std::vector<MergePoint>& points_;
+  std::vector<std::vector<std::string>> names_;  // of each point's tasks
+  const std::vector<size_t> order_;              // in which the points of a piece are computed
   const MergeSettings& settings_;
   std::vector<Piece> pieces_;
   Admission admission_;
@@ -200,18 +298,24 @@ class Executor {
 
 }  // namespace
 
-MergeSummary merge_updates(const Updates& updates, const Rules& rules,
-                           const MergeSettings& settings,
-                           const std::function<void(const MergedPiece&)>& sink) {
+MergePoint point_of_all(Rules rules, const Updates& updates) {
+  MergePoint point{std::move(rules), std::vector<size_t>(updates.tasks().size())};
+  std::iota(point.tasks.begin(), point.tasks.end(), size_t{0});
+  return point;
+}
+
+std::vector<MergeSummary> merge_points(
+    const Updates& updates, const std::vector<MergePoint>& points, const MergeSettings& settings,
+    const std::function<void(size_t, const MergedPiece&)>& sink) {
   settings.roles.require_matches(updates.tensors());
-  return Executor(updates, rules, settings).run(sink);
+  return Executor(updates, points, settings).run(sink);
 }
 
 MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
                            const MergeSettings& settings,
                            const std::function<void(MergedTensor)>& sink) {
   MergedTensor whole;
-  return merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
+  const auto collect = [&](size_t, const MergedPiece& part) {
     const Piece& piece = part.piece;
     if (piece.is_whole()) {
       return sink({piece.info, piece.role, part.base, part.update});
@@ -223,7 +327,8 @@ MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
     whole.base.narrow(0, piece.first, piece.rows).copy_(part.base);
     whole.update.narrow(0, piece.first, piece.rows).copy_(part.update);
     if (piece.first + piece.rows == row_count(piece.info)) sink(std::move(whole));
-  });
+  };
+  return merge_points(updates, {point_of_all(rules, updates)}, settings, collect).front();
 }
 
 }  // namespace isomerge

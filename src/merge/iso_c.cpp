@@ -48,9 +48,11 @@ Merged merge_iso_c(Factors factors, const IsoCOptions& options) {
 MatrixCost iso_c_cost(int64_t m, int64_t n, int64_t) {
   const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
   MatrixCost cost;
-  cost.products = all * r * 1.125 + 2 * r * r * r + all * r;
-  cost.eigen = r * r * r;
+  cost.shared_products = all * r * 1.125;
+  cost.products = cost.shared_products + 2 * r * r * r + all * r;
+  cost.eigen = cost.shared_eigen = r * r * r;
   cost.workspace = static_cast<uint64_t>(8 * (all + 6 * r * r));
+  cost.shared_bytes = static_cast<uint64_t>(8 * r * r);
   return cost;
 }
 

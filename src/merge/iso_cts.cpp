@@ -168,7 +168,8 @@ Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
   return merged;
 }
 
-// As TSV-M, and the sum, its left space and what of an update lies in it.
+// As TSV-M, and the sum, its left space and what of an update lies in it. Shared are the sum's
+// vectors and what every task has outside the space.
 MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fraction) {
   const IsoCtsBudget budget = iso_cts_budget(std::min(m, n), tasks, common_fraction);
   MatrixCost cost = iso_c_cost(m, n, tasks);
@@ -178,10 +179,14 @@ MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fract
   const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
   const auto k = static_cast<double>(budget.common), rest = r - k, t = static_cast<double>(tasks);
   const double stack = static_cast<double>(m + n) * r;
-  cost.products += m <= n ? t * all * 3 * rest : t * all * (1.125 * r + 2 * k);
+  const double outside_products = m <= n ? t * all * 3 * rest : t * all * (1.125 * r + 2 * k);
+  cost.products += outside_products;
+  cost.shared_products += outside_products;
   cost.products += 4 * all * r + 3 * stack * rest;
   cost.eigen += m <= n ? t * rest * rest * rest : t * r * r * r / 3;
   cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
+  const double outside = m <= n ? rest * (rest + static_cast<double>(n)) : r * (2 * r + rest);
+  cost.shared_bytes = static_cast<uint64_t>(8 * (r * r + all + t * outside));
   return cost;
 }
 

@@ -1,7 +1,10 @@
 #include "merge/merge_files.h"
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -84,45 +87,103 @@ std::string model_card(const Recipe& recipe, double alpha) {
   return card + "\nThe hashes of base and experts are in the metadata of the safetensors files.\n";
 }
 
-MergeSummary write_streamed(const Recipe& recipe, OutputKind kind, const Updates& updates,
-                            const Rules& rules, const MergeSettings& settings) {
-  const double alpha = resolved_alpha(recipe);
-  std::vector<TensorInfo> infos;
-  for (TensorInfo info : updates.tensors()) {
-    if (recipe.update_only && !is_floating(info.dtype)) continue;
-    info.dtype = output_dtype(recipe, info);
-    infos.push_back(std::move(info));
-  }
-  FolderOptions folder;
-  if (kind == OutputKind::kFolder) {
-    folder =
-        folder_beside(recipe.out, updates.base(), recipe.shard_bytes, model_card(recipe, alpha));
-  }
-  StreamedOutput output(recipe.out, kind, infos, output_metadata(recipe, alpha), folder);
-  MergeSummary summary = merge_updates(updates, rules, settings, [&](const MergedPiece& part) {
+// The output of one recipe while it is written.
+class OutputFile {
+ public:
+  OutputFile(const Recipe& recipe, const Updates& updates)
+      : recipe_(recipe),
+        alpha_(resolved_alpha(recipe)),
+        output_(recipe.out, output_kind(recipe.out), infos(updates),
+                output_metadata(recipe, alpha_), folder(updates)) {}
+
+  void write(const MergedPiece& part) {
     const Piece& piece = part.piece;
-    if (recipe.update_only && piece.role == Role::kCopied) return;
-    output.write(piece.info.name, output_value(recipe, alpha, piece.role, part));
-  });
-  output.set_metadata(base_key(), summary.base_hash);
-  for (size_t t = 0; t < updates.tasks().size(); ++t) {
-    output.set_metadata(expert_key(updates.tasks()[t]), summary.expert_hashes[t]);
+    if (recipe_.update_only && piece.role == Role::kCopied) return;
+    output_.write(piece.info.name, output_value(recipe_, alpha_, piece.role, part));
   }
-  output.commit();
-  return summary;
+
+  void set_hashes(const std::vector<std::string>& tasks, const MergeSummary& summary) {
+    output_.set_metadata(base_key(), summary.base_hash);
+    for (size_t t = 0; t < tasks.size(); ++t) {
+      output_.set_metadata(expert_key(tasks[t]), summary.expert_hashes[t]);
+    }
+  }
+
+  void commit() { output_.commit(); }
+
+ private:
+  std::vector<TensorInfo> infos(const Updates& updates) const {
+    std::vector<TensorInfo> infos;
+    for (TensorInfo info : updates.tensors()) {
+      if (recipe_.update_only && !is_floating(info.dtype)) continue;
+      info.dtype = output_dtype(recipe_, info);
+      infos.push_back(std::move(info));
+    }
+    return infos;
+  }
+
+  FolderOptions folder(const Updates& updates) const {
+    if (output_kind(recipe_.out) != OutputKind::kFolder) return {};
+    return folder_beside(recipe_.out, updates.base(), recipe_.shard_bytes,
+                         model_card(recipe_, alpha_));
+  }
+
+  const Recipe& recipe_;
+  double alpha_;
+  StreamedOutput output_;
+};
+
+std::vector<MergeSummary> write_streamed(const std::vector<Recipe>& recipes, const Updates& updates,
+                                         const MergeSettings& settings) {
+  const RecipePoints merges = recipe_points(recipes, updates);
+  std::deque<OutputFile> outputs;
+  for (const Recipe& recipe : recipes) outputs.emplace_back(recipe, updates);
+  const auto summaries =
+      merge_points(updates, merges.points, settings, [&](size_t point, const MergedPiece& part) {
+        for (size_t i = 0; i < outputs.size(); ++i) {
+          if (merges.of_recipe[i] == point) outputs[i].write(part);
+        }
+      });
+  std::vector<MergeSummary> out;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    out.push_back(summaries[merges.of_recipe[i]]);
+    outputs[i].set_hashes(updates.tasks(), out.back());
+  }
+  for (OutputFile& output : outputs) output.commit();
+  return out;
 }
 
-MergeSummary write_torchscript(const Recipe& recipe, const Updates& updates, const Rules& rules,
-                               const MergeSettings& settings) {
-  const double alpha = resolved_alpha(recipe);
-  Weights weights;
-  MergeSummary summary = merge_tensors(updates, rules, settings, [&](const MergedTensor& tensor) {
-    weights[tensor.info.name] =
-        output_value(recipe, alpha, tensor.role, tensor).to(tensor.info.dtype);
-  });
-  write_archive(recipe.out, updates.base(),
-                [&](const std::string& name) { return weights.at(name); });
-  return summary;
+std::vector<MergeSummary> write_torchscript(const std::vector<Recipe>& recipes,
+                                            const Updates& updates, const MergeSettings& settings) {
+  std::vector<MergeSummary> out;
+  for (const Recipe& recipe : recipes) {
+    const double alpha = resolved_alpha(recipe);
+    Weights weights;
+    out.push_back(merge_tensors(
+        updates, recipe_rules(recipe, updates), settings, [&](const MergedTensor& tensor) {
+          weights[tensor.info.name] =
+              output_value(recipe, alpha, tensor.role, tensor).to(tensor.info.dtype);
+        }));
+    write_archive(recipe.out, updates.base(),
+                  [&](const std::string& name) { return weights.at(name); });
+  }
+  return out;
+}
+
+// That every output can be written, and is nobody else's file.
+void require_fitting_outputs(const std::vector<Recipe>& recipes, const Updates& updates) {
+  std::set<fs::path> seen;
+  for (const Recipe& recipe : recipes) {
+    const OutputKind kind = output_kind(recipe.out);
+    require_fitting_output(recipe, kind, updates.base());
+    require_not_an_input(recipe.out, kind, updates.files());
+    if (!recipe.masks.empty()) {
+      require_not_an_input(recipe.out, kind, TallMaskFile(recipe.masks).files());
+    }
+    if (!seen.insert(fs::weakly_canonical(recipe.out)).second) {
+      throw input_error(recipe.out.string() + ": several merges would be written to it");
+    }
+  }
 }
 
 void report_oddities(const MergeSummary& summary) {
@@ -222,29 +283,37 @@ MergeSettings merge_settings(const Recipe& recipe, const MergeResources& resourc
   return settings;
 }
 
-MergeSummary merge_files(const Recipe& recipe, const MergeResources& resources) {
+RecipePoints recipe_points(const std::vector<Recipe>& recipes, const Updates& updates) {
+  RecipePoints out;
+  std::map<std::string, size_t> known;  // by the options' text
+  for (const Recipe& recipe : recipes) {
+    const auto [found, is_new] = known.try_emplace(
+        configuration_text({recipe.method, shown_options(recipe), {}}), out.points.size());
+    if (is_new) out.points.push_back(point_of_all(recipe_rules(recipe, updates), updates));
+    out.of_recipe.push_back(found->second);
+  }
+  return out;
+}
+
+MergedFiles merge_files(const std::vector<Recipe>& recipes, const MergeResources& resources) {
+  const Recipe& first = recipes.front();
   std::vector<Expert> experts;
-  for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
+  for (const auto& [task, path] : first.experts) experts.push_back({task, path});
   try {
-    const Updates updates(recipe.base, experts);
-    const Rules rules = recipe_rules(recipe, updates);
-    const OutputKind kind = output_kind(recipe.out);
-    require_fitting_output(recipe, kind, updates.base());
-    require_not_an_input(recipe.out, kind, updates.files());
-    if (!recipe.masks.empty()) {
-      require_not_an_input(recipe.out, kind, TallMaskFile(recipe.masks).files());
-    }
+    const Updates updates(first.base, experts);
+    require_fitting_outputs(recipes, updates);
     std::optional<FactorCache> cache;
     if (!resources.cache.empty()) cache.emplace(resources.cache);
-    const MergeSettings settings = merge_settings(recipe, resources, cache ? &*cache : nullptr);
-    MergeSummary summary = kind == OutputKind::kTorchScript
-                               ? write_torchscript(recipe, updates, rules, settings)
-                               : write_streamed(recipe, kind, updates, rules, settings);
-    if (cache) summary.cache = cache->counts();
-    report_oddities(summary);
-    return summary;
+    const MergeSettings settings = merge_settings(first, resources, cache ? &*cache : nullptr);
+    MergedFiles merged;
+    merged.summaries = output_kind(first.out) == OutputKind::kTorchScript
+                           ? write_torchscript(recipes, updates, settings)
+                           : write_streamed(recipes, updates, settings);
+    if (cache) merged.cache = cache->counts();
+    for (const MergeSummary& summary : merged.summaries) report_oddities(summary);
+    return merged;
   } catch (const Error& error) {
-    throw error.during("merging " + recipe.method);
+    throw error.during("merging " + first.method);
   }
 }
 

@@ -67,12 +67,30 @@ Speed measure_speed() {
           seconds_of([&] { all_eigenpairs(g); }) / kCube};
 }
 
-void add_matrix_work(const Piece& piece, const Rules& rules, int64_t tasks, const Speed& speed,
+void widen(RankRange* range, int64_t rank, bool is_first) {
+  range->least = is_first ? rank : std::min(range->least, rank);
+  range->most = std::max(range->most, rank);
+}
+
+// All points together; what they share is done for the one that needs most of it.
+void add_matrix_work(const Piece& piece, const std::vector<MergePoint>& points, const Speed& speed,
                      PlannedTensor* tensor) {
-  const MatrixCost cost = rules.matrix_cost(piece.rows, piece.info.shape[1], tasks);
-  tensor->common = cost.common;
-  tensor->per_task = cost.per_task;
-  tensor->seconds += cost.products * speed.per_product_flop + cost.eigen * speed.per_eigen_cube;
+  double shared = 0.0;
+  bool is_first = true;
+  for (const MergePoint& point : points) {
+    if (!is_for_matrix_rule(piece, point.rules)) continue;
+    const MatrixCost cost = cost_of(piece, point);
+    widen(&tensor->common, cost.common, is_first);
+    widen(&tensor->per_task, cost.per_task, is_first);
+    is_first = false;
+    const auto seconds = [&](double products, double eigen) {
+      return products * speed.per_product_flop + eigen * speed.per_eigen_cube;
+    };
+    shared = std::max(shared, seconds(cost.shared_products, cost.shared_eigen));
+    tensor->seconds +=
+        seconds(cost.products - cost.shared_products, cost.eigen - cost.shared_eigen);
+  }
+  tensor->seconds += shared;
 }
 
 // The largest pieces that can be in work at once, and as many results that wait.
@@ -88,44 +106,42 @@ uint64_t peak_memory(const std::vector<uint64_t>& pieces, const std::vector<uint
 
 }  // namespace
 
-MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources) {
+MergePlan plan_merge(const std::vector<Recipe>& recipes, const MergeResources& resources) {
+  const Recipe& first = recipes.front();
   std::vector<Expert> experts;
-  for (const auto& [task, path] : recipe.experts) experts.push_back({task, path});
-  const Updates updates(recipe.base, experts);
-  const Rules rules = recipe_rules(recipe, updates);
-  const RoleRules roles{recipe.exclude, recipe.average, recipe.split_attention};
+  for (const auto& [task, path] : first.experts) experts.push_back({task, path});
+  const Updates updates(first.base, experts);
+  const std::vector<MergePoint> points = recipe_points(recipes, updates).points;
+  const RoleRules roles{first.exclude, first.average, first.split_attention};
   roles.require_matches(updates.tensors());
-  const at::ScalarType dtype = compute_dtype(recipe.precision);
-  rules.other->prepare(updates.tasks(), dtype);
+  const at::ScalarType dtype = compute_dtype(first.precision);
   const auto tasks = static_cast<int64_t>(experts.size());
   const Speed speed = measure_speed();
 
   MergePlan plan;
-  plan.passes = rules.other->scans() + 1;
+  for (const MergePoint& point : points) {
+    point.rules.other->prepare(updates.tasks(), dtype);
+    plan.passes = std::max(plan.passes, point.rules.other->scans() + 1);
+  }
   std::vector<uint64_t> pieces, results;
-  for (const Piece& piece : cut_into_pieces(updates, rules, roles, resources.threads)) {
-    const uint64_t memory = memory_of(piece, rules, tasks, dtype);
+  for (const Piece& piece : cut_into_pieces(updates, points, roles, resources.threads)) {
+    const uint64_t memory = memory_of(piece, points, tasks, dtype);
     pieces.push_back(memory);
-    results.push_back(static_cast<uint64_t>(piece.entries()) * 2 * c10::elementSize(dtype));
-    if (!piece.is_first()) {
-      PlannedTensor& tensor = plan.tensors.back();
-      tensor.memory = std::max(tensor.memory, memory);
-      if (is_for_matrix_rule(piece, rules)) {
-        const double before = tensor.seconds;
-        add_matrix_work(piece, rules, tasks, speed, &tensor);
-        plan.seconds += (tensor.seconds - before) / resources.threads;
-      }
-      continue;
+    results.push_back(result_memory_of(piece, points.size(), dtype));
+    if (piece.is_first()) {
+      PlannedTensor tensor{piece.info, role_text(piece.role), reason_of(roles, piece.info)};
+      tensor.is_unchanged = piece.is_unchanged;
+      tensor.bytes = updates.bytes(piece.info.name);
+      tensor.seconds = static_cast<double>(tensor.bytes) * plan.passes * Speed::kPerByte;
+      plan.bytes += tensor.bytes;
+      plan.seconds += tensor.seconds / resources.threads;
+      plan.tensors.push_back(std::move(tensor));
     }
-    PlannedTensor tensor{piece.info, role_text(piece.role), reason_of(roles, piece.info)};
-    tensor.is_unchanged = piece.is_unchanged;
-    tensor.bytes = updates.bytes(piece.info.name);
-    tensor.memory = memory;
-    tensor.seconds = static_cast<double>(tensor.bytes) * plan.passes * Speed::kPerByte;
-    if (is_for_matrix_rule(piece, rules)) add_matrix_work(piece, rules, tasks, speed, &tensor);
-    plan.bytes += tensor.bytes;
-    plan.seconds += tensor.seconds / resources.threads;
-    plan.tensors.push_back(std::move(tensor));
+    PlannedTensor& tensor = plan.tensors.back();
+    tensor.memory = std::max(tensor.memory, memory);
+    const double before = tensor.seconds;
+    add_matrix_work(piece, points, speed, &tensor);
+    plan.seconds += (tensor.seconds - before) / resources.threads;
   }
   plan.memory = resident_memory() + kProgramOverhead +
                 peak_memory(pieces, results, static_cast<size_t>(resources.threads));

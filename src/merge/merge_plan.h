@@ -1,4 +1,4 @@
-// merge/merge_plan.h -- what a merge would do to every tensor, what it would need, and how long.
+// merge/merge_plan.h -- what merges would do to every tensor, what they would need, and how long.
 #pragma once
 
 #include <string>
@@ -10,15 +10,20 @@
 
 namespace isomerge {
 
+struct RankRange {
+  int64_t least = 0, most = 0;
+};
+
 struct PlannedTensor {
   TensorInfo info;
   std::string role;           // "matrix", "other", "excluded", "copied"
   std::string reason;         // "2-D", "1-D", "name contains text_projection", "--average GLOB"...
   bool is_unchanged = false;  // a matrix that no expert changed: copied by blocks
-  int64_t common = 0, per_task = 0;  // ranks k and s; 0 where the method has none
-  uint64_t bytes = 0;                // to read, base and experts
-  uint64_t memory = 0;               // held while it is computed
-  double seconds = 0.0;              // on one thread
+  // Ranks k and s, from the smallest to the largest of all recipes; 0 where a method has none.
+  RankRange common = {}, per_task = {};
+  uint64_t bytes = 0;    // to read, base and experts
+  uint64_t memory = 0;   // held while it is computed
+  double seconds = 0.0;  // on one thread
 };
 
 struct MergePlan {
@@ -32,6 +37,6 @@ struct MergePlan {
 // Opens and compares all files; of their tensors it reads what tells whether a matrix was changed.
 // Times come from a measurement of this machine that takes a fraction of a second. Throws Error as
 // merge_files() would.
-MergePlan plan_merge(const Recipe& recipe, const MergeResources& resources);
+MergePlan plan_merge(const std::vector<Recipe>& recipes, const MergeResources& resources);
 
 }  // namespace isomerge

@@ -19,8 +19,8 @@ int64_t& count_of(MergeSummary& summary, Role role) {
 
 }  // namespace
 
-void SummaryBuilder::add(const Piece& piece, bool has_update, const Findings& findings,
-                         const std::vector<std::string>& hashes) {
+void SummaryBuilder::add(const MergedPart& part, const std::vector<std::string>& hashes) {
+  const auto& [piece, has_update, findings, shared_factors] = part;
   if (piece.is_first()) {
     ++count_of(summary_, piece.role);
     has_update_ = false;
@@ -32,6 +32,7 @@ void SummaryBuilder::add(const Piece& piece, bool has_update, const Findings& fi
       findings.solver.was_used) {
     summary_.findings.emplace_back(piece.info.name, findings);
   }
+  summary_.shared_factors += shared_factors;
   for (size_t i = 0; i < hashes.size(); ++i) hashes_[i].update(hashes[i]);
 }
 

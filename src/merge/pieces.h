@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "merge/rule.h"
@@ -20,11 +21,11 @@ struct Piece {
   int64_t entries() const;  // of this piece
 };
 
-// The pieces of all tensors in file order. A matrix that a matrix rule will see is one piece, three
-// where packed attention is split, unless no expert changed it: such a one (a token embedding of
-// many million entries, say) goes by blocks like everything else. Cost: reads the unchanged
+// The pieces of all tensors in file order. A matrix that some matrix rule will see is one piece,
+// three where packed attention is split, unless no expert changed it: such a one (a token embedding
+// of many million entries, say) goes by blocks like everything else. Cost: reads the unchanged
 // matrices once, of others one block.
-std::vector<Piece> cut_into_pieces(const Updates& updates, const Rules& rules,
+std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
                                    const RoleRules& roles, int threads);
 
 // True if the matrix rule sees this piece.
@@ -33,7 +34,17 @@ bool is_for_matrix_rule(const Piece& piece, const Rules& rules);
 // What LibTorch's libraries take for themselves once they work, in bytes.
 inline constexpr uint64_t kProgramOverhead = uint64_t{64} << 20;
 
-// Bytes that are held while the piece is computed and its result waits.
-uint64_t memory_of(const Piece& piece, const Rules& rules, int64_t tasks, at::ScalarType dtype);
+// What the point's matrix rule, which has to see the piece, will need for it.
+MatrixCost cost_of(const Piece& piece, const MergePoint& point);
+
+// What the common spaces of all points have at least of a matrix; nothing where none has one.
+std::optional<int64_t> least_common(const Piece& piece, const std::vector<MergePoint>& points);
+
+// Bytes of the piece's base and its merged updates, one per point.
+uint64_t result_memory_of(const Piece& piece, size_t points, at::ScalarType dtype);
+
+// Bytes that are held while the piece is computed and its results wait. tasks: all that are loaded.
+uint64_t memory_of(const Piece& piece, const std::vector<MergePoint>& points, int64_t tasks,
+                   at::ScalarType dtype);
 
 }  // namespace isomerge

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -53,6 +55,9 @@ struct MatrixCost {
   double products = 0.0;             // flops of matrix products in fp64
   double eigen = 0.0;                // sum of r^3 over the eigenproblems, of size r each
   uint64_t workspace = 0;            // bytes beside the T updates, the base and the result
+  // What of it all merges of the same T matrices in one pass need once, and the bytes of that.
+  double shared_products = 0.0, shared_eigen = 0.0;
+  uint64_t shared_bytes = 0;
 };
 
 // The rules of one method. A method without a rule for matrices treats every tensor alike.
@@ -61,6 +66,13 @@ struct Rules {
   MatrixRule matrix = {};                                   // [m, n]; may be empty
   std::function<bool(const std::string& name)> takes = {};  // which matrices; empty: all
   std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
+};
+
+// One of several merges that are done in one pass over the same files. What they have in common, be
+// it a factor or the reading, is done once.
+struct MergePoint {
+  Rules rules;
+  std::vector<size_t> tasks;  // which of the T updates, in this order
 };
 
 }  // namespace isomerge

@@ -67,8 +67,47 @@ TEST_F(MergeCommand, WritesTheFileAndSaysWhatItDid) {
   expect_mentions(result.out, {"merged.safetensors", "1 matrices by iso_c", "1 other tensors"});
   EXPECT_EQ(Checkpoint(path("merged")).tensors().size(), 2u);
   const ProgramResult json = run_isomerge(words({"--json", "--quiet"}));
-  EXPECT_EQ(nlohmann::json::parse(json.out)["matrices"], 1);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["merges"][0]["matrices"], 1);
   EXPECT_EQ(json.err, "");
+}
+
+TEST_F(MergeCommand, AGridWritesOneFilePerValueAsSingleMergesDo) {
+  const std::string out = (folder_ / "beta{beta}_alpha{alpha}.safetensors").string();
+  const ProgramResult grid =
+      run_isomerge({"merge", "--method", "iso_c", "--base", path("base"), "--expert",
+                    "a=" + path("a"), "--expert", "b=" + path("b"), "--out", out, "--grid",
+                    "beta=0.5,1", "--grid", "alpha=1:1.5:0.5", "--json"});
+  ASSERT_EQ(grid.exit_code, 0) << grid.err;
+  const auto merges = nlohmann::json::parse(grid.out)["merges"];
+  ASSERT_EQ(merges.size(), 4u);
+  EXPECT_EQ(merges[1]["merge"], "iso_c/beta=0.5/null=zero/alpha=1.5");
+  EXPECT_EQ(merges[1]["out"], (folder_ / "beta0.5_alpha1.5.safetensors").string());
+  for (const char* beta : {"0.5", "1"}) {
+    for (const char* alpha : {"1", "1.5"}) {
+      const ProgramResult one =
+          run_isomerge(words({"--option", std::string("beta=") + beta, "--alpha", alpha}));
+      ASSERT_EQ(one.exit_code, 0) << one.err;
+      EXPECT_EQ(TemporaryFolder::read(folder_ / ("beta" + std::string(beta) + "_alpha" + alpha +
+                                                 ".safetensors")),
+                TemporaryFolder::read(path("merged")))
+          << beta << " " << alpha;
+    }
+  }
+}
+
+TEST_F(MergeCommand, AGridWhoseValuesWouldMeetInOneFileIsRefused) {
+  expect_failure(run_isomerge(words({"--grid", "beta=0.5,1"})), 2,
+                 {"2 values of beta", "merged.safetensors", "{beta}"});
+}
+
+TEST_F(MergeCommand, ADryRunOfAGridShowsEveryMergeOnce) {
+  std::vector<std::string> all = words({"--dry-run", "--grid", "common_fraction=0.5,0.8"});
+  all[2] = "iso_cts";
+  std::replace(all.begin(), all.end(), path("merged"),
+               (folder_ / "{common_fraction}.safetensors").string());
+  const ProgramResult result = run_isomerge(all);
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  expect_mentions(result.out, {"common_fraction=0.5", "common_fraction=0.8", "16-26", "3-8"});
 }
 
 TEST_F(MergeCommand, TakesARecipeFileWithTheSameKeys) {

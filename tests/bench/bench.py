@@ -161,7 +161,7 @@ class Cell:
             if turn < args.repeats and (turn == 0 or time.monotonic() < deadline):
                 *cost, text = run(sides["isomerge"][0])
                 times["isomerge"].append(cost)
-                null_directions = json.loads(text)["null_directions"]
+                null_directions = json.loads(text)["merges"][0]["null_directions"]
             if turn < slow:
                 *cost, text = run(sides["straightforward"][0])
                 times["straightforward"].append(cost)

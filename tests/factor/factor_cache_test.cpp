@@ -31,7 +31,8 @@ class FactorCacheTest : public ::testing::Test {
   // T random fp32 updates, identified by their number.
   Factors factors(int64_t m, int64_t n, int tasks, bool is_cached = true) {
     std::vector<Update> updates;
-    FactorSource source{is_cached ? &cache_ : nullptr, {}};
+    FactorSource source;
+    source.store = is_cached ? &cache_ : nullptr;
     for (int t = 0; t < tasks; ++t) {
       updates.emplace_back(random_tensor({m, n}, 1 + static_cast<uint64_t>(t)).to(at::kFloat));
       source.update_keys.push_back("update " + std::to_string(t));
@@ -59,7 +60,7 @@ using ReusedComputed = std::pair<int64_t, int64_t>;
 TEST_F(FactorCacheTest, GivesBackWhatWasStored) {
   const Weights weights{{"a", at::arange(5, at::kDouble)}, {"b", at::full({2, 2}, 3.0f)}};
   EXPECT_FALSE(cache_.find("key").has_value());
-  cache_.put("key", weights);
+  cache_.put("key", weights, Use::kAgain);
   const Weights found = cache_.find("key").value();
   EXPECT_TRUE(found.at("a").equal(weights.at("a")));
   EXPECT_TRUE(found.at("b").equal(weights.at("b")));
@@ -67,7 +68,7 @@ TEST_F(FactorCacheTest, GivesBackWhatWasStored) {
 }
 
 TEST_F(FactorCacheTest, ADamagedEntryIsReportedRemovedAndComputedAgain) {
-  cache_.put("key", {{"a", at::arange(5, at::kDouble)}});
+  cache_.put("key", {{"a", at::arange(5, at::kDouble)}}, Use::kAgain);
   const fs::path file = folder_ / "cache/key.safetensors";
   std::string bytes = TemporaryFolder::read(file);
   bytes.back() ^= 1;
@@ -83,8 +84,8 @@ TEST_F(FactorCacheTest, ADamagedEntryIsReportedRemovedAndComputedAgain) {
 
 TEST_F(FactorCacheTest, AFolderThatVanishesLosesEntriesButNotTheMerge) {
   fs::remove_all(folder_ / "cache");
-  cache_.put("a", {{"a", at::arange(5)}});
-  cache_.put("b", {{"a", at::arange(5)}});
+  cache_.put("a", {{"a", at::arange(5)}}, Use::kAgain);
+  cache_.put("b", {{"a", at::arange(5)}}, Use::kAgain);
   EXPECT_EQ(warnings_.size(), 1u) << "said once";
 }
 

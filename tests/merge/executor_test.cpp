@@ -139,9 +139,9 @@ TEST_F(ExecutorTest, LargeTensorsGoByBlocksAndComeOutWhole) {
   const auto merged = merge("task_arithmetic", settings);
   EXPECT_TRUE(merged.at("large.weight").update.equal(sum_of_updates(updates_of("large.weight"))));
   int pieces = 0;
-  merge_updates(Updates(folder_ / "base.safetensors", experts_),
-                require_method("task_arithmetic").rules({}), settings,
-                [&](const MergedPiece&) { ++pieces; });
+  const Updates updates(folder_ / "base.safetensors", experts_);
+  merge_points(updates, {point_of_all(require_method("task_arithmetic").rules({}), updates)},
+               settings, [&](size_t, const MergedPiece&) { ++pieces; });
   EXPECT_EQ(pieces, 2);
 }
 
@@ -239,9 +239,49 @@ TEST_F(ExecutorTest, AFailureOfTheSinkIsPassedOn) {
   const Rules rules = require_method("average").rules({});
   MergeSettings settings;
   settings.threads = 3;
-  EXPECT_THROW(merge_updates(updates, rules, settings,
-                             [](const MergedPiece&) { throw machine_error("disk full"); }),
+  EXPECT_THROW(merge_points(updates, {point_of_all(rules, updates)}, settings,
+                            [](size_t, const MergedPiece&) { throw machine_error("disk full"); }),
                Error);
+}
+
+// Every method over all tasks and over two of them, in one pass, against one merge each.
+TEST_F(ExecutorTest, PointsOfOnePassEqualMergesOneByOne) {
+  const std::vector<std::string> names = {"iso_cts", "tsv_m",           "iso_c",     "average",
+                                          "ties",    "task_arithmetic", "dare_ties", "tall_mask"};
+  const std::vector<std::vector<size_t>> subsets = {{0, 1, 2}, {2, 0}};
+  const Updates updates(folder_ / "base.safetensors", experts_);
+  std::vector<MergePoint> points;
+  for (const std::string& name : names) {
+    for (const auto& tasks : subsets) points.push_back({rules_of(name), tasks});
+  }
+  MergeSettings settings;
+  settings.threads = 2;
+  std::vector<Weights> merged(points.size());
+  const auto summaries =
+      merge_points(updates, points, settings, [&](size_t point, const MergedPiece& part) {
+        at::Tensor& whole = merged[point][part.piece.info.name];
+        const at::Tensor rows = part.update.reshape({-1});
+        whole = whole.defined() ? at::cat({whole, rows}) : rows;
+      });
+  int64_t shared = 0;
+  for (size_t p = 0; p < points.size(); ++p) {
+    std::vector<Expert> experts;
+    for (const size_t t : points[p].tasks) experts.push_back(experts_[t]);
+    const std::string& name = names[p / subsets.size()];
+    const MergeSummary alone = merge_tensors(
+        Updates(folder_ / "base.safetensors", experts), rules_of(name), {},
+        [&](const MergedTensor& tensor) {
+          EXPECT_LE(relative_error(merged[p].at(tensor.info.name), tensor.update.reshape({-1})), 1e-6)
+              << name << ", " << tensor.info.name;
+        });
+    EXPECT_EQ(summaries[p].expert_hashes, alone.expert_hashes) << name;
+    EXPECT_EQ(summaries[p].base_hash, alone.base_hash);
+    EXPECT_EQ(summaries[p].matrices, alone.matrices);
+    EXPECT_EQ(summaries[p].zero_updates, alone.zero_updates) << name;
+    EXPECT_EQ(alone.shared_factors, 0);
+    shared += summaries[p].shared_factors;
+  }
+  EXPECT_GT(shared, 0);
 }
 
 TEST(Methods, TheNullOptionReachesEveryRuleThatHasIt) {

@@ -80,7 +80,7 @@ class CaseFiles {
     recipe_.method = run.at("method");
     recipe_.options = options_of(run);
     recipe_.precision = precision;
-    merge_files(recipe_, {.threads = threads});
+    merge_files({recipe_}, {.threads = threads});
     return Checkpoint(recipe_.out).read_all();
   }
 

@@ -72,7 +72,7 @@ class CaseFiles {
       recipe.experts.emplace_back(expert_name(t), file(expert_name(t)));
     recipe.out = file("merged");
     recipe.update_only = true;
-    merge_files(recipe, {.threads = 2});
+    merge_files({recipe}, {.threads = 2});
     return Checkpoint(recipe.out);
   }
 

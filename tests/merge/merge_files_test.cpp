@@ -44,7 +44,7 @@ class MergeFiles : public ::testing::Test {
   }
 
   at::Tensor merged(const std::string& name) {
-    merge_files(recipe_, {.threads = 2});
+    merge_files({recipe_}, {.threads = 2});
     return Checkpoint(recipe_.out).read(name);
   }
 
@@ -101,7 +101,7 @@ TEST_F(MergeFiles, HalfPrecisionExpertsAreMergedInFp32) {
 TEST_F(MergeFiles, MetadataNameTheRecipeAndTheTasks) {
   recipe_.method = "iso_cts";
   recipe_.options["common_fraction"] = 0.5;
-  merge_files(recipe_, {.threads = 1});
+  merge_files({recipe_}, {.threads = 1});
   const auto metadata = Checkpoint(recipe_.out).metadata();
   EXPECT_EQ(metadata.at("isomerge.recipe"), "iso_cts/common_fraction=0.5/null=zero/alpha=0.5");
   EXPECT_EQ(metadata.at("isomerge.tasks"), "a,b");
@@ -119,15 +119,15 @@ TEST_F(MergeFiles, TheSameBytesComeOutWithOneAndWithFourThreads) {
   a["visual.proj"] = random_tensor({4, 3}, 1).to(at::kFloat);
   b["visual.proj"] = random_tensor({4, 3}, 2).to(at::kFloat);
   recipe_.experts = {{"a", save("a.safetensors", a)}, {"b", save("b.safetensors", b)}};
-  merge_files(recipe_, {.threads = 1});
+  merge_files({recipe_}, {.threads = 1});
   const std::string one = TemporaryFolder::read(recipe_.out);
-  merge_files(recipe_, {.threads = 4});
+  merge_files({recipe_}, {.threads = 4});
   EXPECT_EQ(TemporaryFolder::read(recipe_.out), one);
 }
 
 TEST_F(MergeFiles, AFolderGetsModelSafetensors) {
   recipe_.out = folder_ / "new/";
-  merge_files(recipe_, {.threads = 1});
+  merge_files({recipe_}, {.threads = 1});
   EXPECT_TRUE(std::filesystem::exists(folder_ / "new/model.safetensors"));
 }
 
@@ -139,31 +139,31 @@ TEST_F(MergeFiles, ATorchScriptBaseGivesATorchScriptModel) {
   recipe_.base = folder_ / "base.pt";
   recipe_.experts = {{"a", save("a.safetensors", {{"w", at::full({2, 2}, 3.0)}})}};
   recipe_.out = folder_ / "merged.pt";
-  merge_files(recipe_, {.threads = 1});
+  merge_files({recipe_}, {.threads = 1});
   const at::Tensor y =
       torch::jit::load(recipe_.out.string()).forward({at::full({1, 2}, 1.0)}).toTensor();
   EXPECT_TRUE(y.equal(at::full({1, 2}, 4.0)));  // 2 * (1 + 0.5 * 2)
   recipe_.dtype = OutputDtype::kFp16;
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }), {"--dtype"});
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 1}); }), {"--dtype"});
 }
 
 TEST_F(MergeFiles, ATorchScriptOutputNeedsATorchScriptBase) {
   recipe_.out = folder_ / "merged.pt";
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 1}); }),
                   {"merged.pt", "base.safetensors is a safetensors file"});
   recipe_.out = folder_ / "merged.bin";
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 1}); }),
                   {"merged.bin", "*.safetensors"});
 }
 
 TEST_F(MergeFiles, TheOutputMayNotBeAnInput) {
   const std::string before = TemporaryFolder::read(folder_ / "a.safetensors");
   recipe_.out = folder_ / "a.safetensors";
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 1}); }),
                   {"would replace the input"});
   EXPECT_EQ(TemporaryFolder::read(folder_ / "a.safetensors"), before);
   recipe_.out = recipe_.base;
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 1}); }),
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 1}); }),
                   {"would replace the input"});
 }
 
@@ -172,7 +172,7 @@ TEST_F(MergeFiles, AFailureLeavesTheOldOutputAndNothingElse) {
   Weights bad = model(2.0);
   bad["visual.proj"][0][0] = std::numeric_limits<float>::quiet_NaN();
   recipe_.experts[1].second = save("bad.safetensors", bad);
-  expect_mentions(error_message([&] { merge_files(recipe_, {.threads = 2}); }),
+  expect_mentions(error_message([&] { merge_files({recipe_}, {.threads = 2}); }),
                   {"merging task_arithmetic", "visual.proj", "task \"b\""});
   EXPECT_EQ(TemporaryFolder::read(recipe_.out), "old");
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path())) {
@@ -187,7 +187,7 @@ TEST_F(MergeFiles, EqualExpertsUnderTwoPathsAreAWarning) {
   const LogSink old = set_log_sink([&](LogLevel level, const std::string& message) {
     if (level == LogLevel::kWarning) warnings.push_back(message);
   });
-  merge_files(recipe_, {.threads = 1});
+  merge_files({recipe_}, {.threads = 1});
   set_log_sink(old);
   ASSERT_EQ(warnings.size(), 1u);
   expect_mentions(warnings[0], {"\"a\"", "\"c\"", "same values"});

@@ -216,7 +216,7 @@ class StatisticsMergeTest : public testing::Test {
     recipe_.method = method;
     recipe_.options = options;
     require_complete(recipe_);
-    merge_files(recipe_, {});
+    merge_files({recipe_}, {});
     return Checkpoint(recipe_.out).read_all();
   }
 

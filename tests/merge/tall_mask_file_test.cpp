@@ -81,14 +81,14 @@ class TallMaskFileTest : public ::testing::Test {
 
   Weights merged(const std::string& out, int threads = 1) {
     recipe_.out = folder_ / (out + ".safetensors");
-    merge_files(recipe_, {.threads = threads});
+    merge_files({recipe_}, {.threads = threads});
     return Checkpoint(recipe_.out).read_all();
   }
 
   std::string refusal() {
     recipe_.masks = save("masks", masks_);
     recipe_.out = folder_ / "refused.safetensors";
-    const std::string message = error_message([&] { merge_files(recipe_, {}); });
+    const std::string message = error_message([&] { merge_files({recipe_}, {}); });
     EXPECT_FALSE(std::filesystem::exists(recipe_.out));
     return message;
   }
@@ -171,7 +171,7 @@ TEST_F(TallMaskFileTest, MasksAreForOneMethodWhichThenTakesNoLambda) {
                   {"masks are for consensus_ta", "\"ties\""});
   recipe_.method = "consensus_ta";
   recipe_.out = recipe_.masks;
-  expect_mentions(error_message([&] { merge_files(recipe_, {}); }), {"would replace the input"});
+  expect_mentions(error_message([&] { merge_files({recipe_}, {}); }), {"would replace the input"});
 }
 
 }  // namespace
