@@ -222,6 +222,8 @@ def check_command(folder):
     assert code == 1 and "wsc: not made: " in said and "quartz: 200 val, 5 test" in said, said
     assert before == (folder / "out" / "wsc.jsonl").read_bytes() and (folder / "out" / "quartz.jsonl").exists()
     plant(folder / "in", "wsc")
+    shutil.move(folder / "in" / "WSC", folder / "in" / "wsc")  # a folder may have the dataset's name too
+    assert converted(folder, "wsc", folder / "in")[0] == 0
     assert converted(folder, "glue", folder / "in")[0] == 2 and converted(folder, "wsc")[0] == 2
     script = [sys.executable, ROOT / "data" / "convert_text.py"]
     listed = subprocess.run([*script, "--list"], capture_output=True, text=True, check=True).stdout.splitlines()

@@ -72,21 +72,22 @@ def check(name, folder):
 
 
 def hub(name, folder, made):
-    """The same from the hub's parquet files, to the byte."""
-    where = folder / "hub" / "/".join(NAMES[name][0])
-    where.mkdir(parents=True)
+    """The same from the hub's parquet files, to the byte, in one of the layouts that the hub has."""
+    inner, between = (("", "-"), ("data", "-"), ("default", "/"), ("plain_text", "-"), (name, "/"))[list(TREES).index(name) % 5]
+    where = folder / "hub" / "/".join(NAMES[name][0]) / inner
     for part, examples in zip(("validation", "test") if name == "story_cloze" else ("train", "validation"), parts(name)):
         half = len(examples) // 2  # in two files
         for number, piece in enumerate((examples[:half], examples[half:])):
-            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(piece), where / f"{part}-{number:05d}-of-00002.parquet")
+            path = where / f"{part}{between}{number:05d}-of-00002.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(piece), path)
     again = convert(name, folder / "hub", folder / "again", *(["--qasc-test", "dev"] if name == "qasc" else []))
     assert again == made, f"{name}: from parquet files it is another dataset"
 
 
-def refuses(folder, name, part, content, says):
+def refuses(folder, path, content, says):
     """A parquet file that is none, or lacks a column."""
-    where = folder / "hub" / "/".join(NAMES[name][0])
-    path = where / f"{part}-00001-of-00002.parquet"
+    name, path = path.split("/")[0].replace("social_i_qa", "social_iqa"), folder / "hub" / path
     path.write_bytes(content) if content else pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"context": "only"}]), path)
     run = subprocess.run([sys.executable, ROOT / "data" / "convert_text.py", name, folder / "hub", "--templates", TEMPLATES, "--out", folder / "no"],
                          capture_output=True, text=True)
@@ -113,8 +114,8 @@ def main():
     folder = pathlib.Path(scratch)
     for name in TREES:
         hub(name, folder, check(name, folder))
-    refuses(folder, "paws", "train", b"PAR1 is how it begins", "Could not open Parquet input source")
-    refuses(folder, "social_iqa", "validation", b"", 'row 1: expected "question", found context')
+    refuses(folder, "quail/plain_text/train-00001-of-00002.parquet", b"PAR1 is how it begins", "Could not open Parquet input source")
+    refuses(folder, "social_i_qa/data/validation-00001-of-00002.parquet", b"", 'row 1: expected "question", found context')
     evaluate(isomerge, folder)
 
 
