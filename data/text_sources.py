@@ -48,7 +48,7 @@ def pick(place, record, name, kind=object):
 
 def table(path, **dialect):
     """Lines of a CSV or TSV file whose first line names the columns."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8") as file:  # line ends within a text become \n, as the hub reads them
         reader = csv.reader(file, **dialect)
         try:
             columns = next(reader, [])

@@ -141,7 +141,7 @@ SPOILT = [  # dataset, which of its files, what is done to it, what the message 
     ("ropes", SECOND, replaced(b'"answers": [{"text"', b'"answers": [{"words"'), "dev-v1.0.json: question 0: expected \"text\", found words"),
     ("ropes", SECOND, lambda path: path.write_text(json.dumps({"data": [{"paragraphs": [{"background": "b", "situation": "s", "qas": [
         {"id": "7", "question": "q", "answers": []}]}]}]})), "dev-v1.0.json: question 7: answers: expected texts, found []"),
-    ("story_cloze", SECOND, replaced(b",1\r", b",3\r"), "ALL_test.csv:", "answer_right_ending: expected one of 1, 2, found 3"),
+    ("story_cloze", SECOND, replaced(b'"1"', b'"3"'), "ALL_test.csv:", "answer_right_ending: expected one of 1, 2, found 3"),
     ("winogrande", SECOND, replaced(b'"answer": "1"', b'"answer": ""'), "dev.jsonl:", "answer: expected one of 1, 2, found nothing"),
     ("wsc", SECOND, replaced(b'"The dogs"', b'"The wolves"', 2), 'val.jsonl:2: span1_text "The wolves" is not in the text'),
     ("wsc", SECOND, replaced(b'"The dogs", "span2_text": "it", "span1_index": 0', b'"Wolves", "span2_text": "it", "span1_index": 70'),
@@ -153,7 +153,7 @@ RIGHT = WORDINGS["wsc"][2][1][0]
 BROKEN = [  # the templates of WSC, what the message says
     (None, "templates.yaml: no such file"),
     ("templates: [\n", "templates.yaml: not readable as promptsource's YAML: ", "line 2"),
-    ("templates:\n  a: !!python/object/apply:os.system ['touch evil']\n", "not readable", "could not determine a constructor", "os.system", "line 2"),
+    ("templates:\n  a: !!python/object/apply:os.getcwd []\n", "not readable", "could not determine a constructor", "os.getcwd", "line 2"),
     ("templates:\n  a: !Template [1]\n", "not readable", "expected a mapping node"),
     ("templates: []\n", 'templates.yaml: expected a dictionary "templates", found list'),
     ("- 1\n", 'templates.yaml: expected a dictionary "templates", found NoneType'),
@@ -196,7 +196,6 @@ def check_refused(folder):
             worded(path, "wsc", content)
         refused(folder, "wsc", *says)
         path.write_bytes(good)
-    assert not pathlib.Path("evil").exists()
     print(f"convert_text: {len(SPOILT)} spoilt files and {len(BROKEN)} spoilt templates refused by name")
 
 

@@ -96,6 +96,7 @@ def lines(path, records):
 def as_cosmos_qa(path, examples):
     names = ["id", "context", "question", "answer0", "answer1", "answer2", "answer3", "label"]
     rows(path, names, examples, names)
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
 
 
 def as_social_iqa(path, examples):
@@ -144,7 +145,8 @@ def as_ropes(path, examples):
 
 def as_story_cloze(path, examples):
     names = ["InputStoryid", *(f"InputSentence{k}" for k in (1, 2, 3, 4)), "RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2", "AnswerRightEnding"]
-    rows(path, names, examples, ["id", *examples[0]], lineterminator="\r\n")
+    rows(path, names, examples, ["id", *examples[0]], quoting=csv.QUOTE_ALL)
+    path.write_bytes(path.read_bytes().replace(b'","', b'", "'))
 
 
 def as_winogrande(path, examples):

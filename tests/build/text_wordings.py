@@ -37,7 +37,9 @@ WORDINGS = {
          lambda e: f"{shown(e['question'])} {e['answerB']}", lambda e: list("ABC"))]),
     "paws": ("paws/labeled_final", lambda e: e["label"], [
         ("Same? {{sentence1}} / {{sentence2}} ||| {{answer_choices[label]}}", CAST["yes"],
-         lambda e: f"Same? {shown(e['sentence1'])} / {shown(e['sentence2'])}", lambda e: ["No", "Yes"])]),
+         lambda e: f"Same? {shown(e['sentence1'])} / {shown(e['sentence2'])}", lambda e: ["No", "Yes"]),
+        ("{{ ['c', 'b', 'a', 'b', 'c'] | most_frequent | join }}{% for a, b in zip([1, 2], 'xy') %} {{a}}{{b}}{% endfor %}|||{{answer_choices[label]}}",
+         CAST["yes"], lambda e: "cb 1x 2y", lambda e: ["No", "Yes"])]),
     "quail": ("quail", lambda e: e["correct_answer_id"], [
         ("{{context}} {{question}}{% for k in range(answers | length) %} {{') '.join([answer_choices[k], answers[k]])}}{% endfor %} |||"
          "{{ answer_choices[correct_answer_id] }}", CAST["answers"],
