@@ -121,8 +121,9 @@ def quail(path):
             place = f"{path}: text {text.get('id')}, question {question.get('id')}"
             if not right:
                 raise Missing(f"{place}: no answer is correct")
-            context, asked, *texts = (text and text.strip() for text in (text.findtext("text_body"), question.text, *(answer.text for answer in answers)))
-            yield place, {"context": context, "question": asked, "answers": texts, "correct_answer_id": right[-1]}
+            parts = (text.findtext("text_body"), question.text, *(answer.text for answer in answers))
+            context, asked, *choices = (part and part.strip() for part in parts)
+            yield place, {"context": context, "question": asked, "answers": choices, "correct_answer_id": right[-1]}
 
 
 def ropes(path):
@@ -170,7 +171,8 @@ def checked(place, name, value):
     """A field as the hub has it: a text, a number, a list of texts, or, for a list of records, a record of lists."""
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         value = {key: [pick(place, item, key) for item in value] for key in value[0]}
-    texts = [text for texts in value.values() for text in texts] if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    lists = list(value.values()) if isinstance(value, dict) else [value]
+    texts = [text for part in lists for text in (part if isinstance(part, list) else [part])]
     if not texts or not all(isinstance(text, (str, int)) for text in texts):
         raise Missing(f"{place}: {name}: expected texts, found {json.dumps(value, default=str)[:80]}")
     return value
@@ -199,6 +201,7 @@ def examples(dataset, name, root, which):
 def answer_of(dataset, place, fields):
     """The position of the right choice. Its column becomes what the hub has there: a number, or a text without space around it."""
     if dataset.labels is None:
+        pick(place, fields, "answers.text", list)
         return None
     column, values = dataset.labels
     texts = [str(value) for value in values]

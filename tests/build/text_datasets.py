@@ -122,6 +122,7 @@ SPOILT = [  # dataset, which of its files, what is done to it, what the message 
     ("quartz", SECOND, replaced(b'"stem"', b'"root"', 3), 'dev.jsonl:3: expected "question.stem", found root, choices'),
     ("quartz", SECOND, replaced(b'"answerKey": "A"', b'"answerKey": "C"'), "dev.jsonl:", "answerKey: expected one of A, B, found C"),
     ("quartz", SECOND, replaced(b'"stem": "', b'"stem": 1.5, "was": "', 1), "dev.jsonl:1: question: expected texts, found 1.5"),
+    ("quartz", SECOND, replaced(b'"para": "', b'"para": {"x": 1.5}, "was": "', 1), 'dev.jsonl:1: para: expected texts, found {"x": 1.5}'),
     ("quartz", FIRST, without_lines(3), "train.jsonl: expected more than the 200 examples that are validation, found 200"),
     ("quartz", SECOND, lambda path: path.unlink(), "dev.jsonl: no such file, nor a validation*.parquet below "),
     ("quartz", SECOND, replaced(b'"text": "choice 1', b'"text": "a ||| choice 1', 4), "dev.jsonl:4: ", "expected 2 choices, found 3"),

@@ -86,9 +86,9 @@ def hub(name, folder, made):
 
 
 def refuses(folder, path, content, says):
-    """A parquet file that is none, or lacks a column."""
+    """A parquet file that is none, or whose one row lacks something."""
     name, path = path.split("/")[0].replace("social_i_qa", "social_iqa"), folder / "hub" / path
-    path.write_bytes(content) if content else pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"context": "only"}]), path)
+    path.write_bytes(content) if isinstance(content, bytes) else pyarrow.parquet.write_table(pyarrow.Table.from_pylist([content]), path)
     run = subprocess.run([sys.executable, ROOT / "data" / "convert_text.py", name, folder / "hub", "--templates", TEMPLATES, "--out", folder / "no"],
                          capture_output=True, text=True)
     assert run.returncode == 1 and f"{path}: {says}" in run.stderr and not list((folder / "no").iterdir()), run.stderr
@@ -115,7 +115,9 @@ def main():
     for name in TREES:
         hub(name, folder, check(name, folder))
     refuses(folder, "quail/plain_text/train-00001-of-00002.parquet", b"PAR1 is how it begins", "Could not open Parquet input source")
-    refuses(folder, "social_i_qa/data/validation-00001-of-00002.parquet", b"", 'row 1: expected "question", found context')
+    refuses(folder, "social_i_qa/data/validation-00001-of-00002.parquet", {"context": "only"}, 'row 1: expected "question", found context')
+    refuses(folder, "ropes/default/train/00001-of-00002.parquet",
+            {"background": "b", "situation": "s", "question": "q", "answers": ["a"]}, 'row 1: expected "answers.text", found list')
     evaluate(isomerge, folder)
 
 
