@@ -20,13 +20,10 @@ from pathlib import Path
 
 import numpy as np
 import xxhash
+from files import Missing, require, why
 from pack import write_pack
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")  # as torchvision's ImageFolder takes them
-
-
-class Missing(Exception):
-    """A file that the dataset needs is not there, or is not what it should be."""
 
 
 # ---- what all have in common
@@ -39,12 +36,6 @@ def validation_part(count):
         j = i + int(draw) % (count - i)
         order[i], order[j] = order[j], order[i]
     return order[count - held_out:]
-
-
-def require(path):
-    if not path.exists():
-        raise Missing(f"{path}: no such file or folder")
-    return path
 
 
 def place(root, name, *outer):
@@ -371,8 +362,7 @@ def convert(name, root, out):
     try:
         sizes = DATASETS[name][0](root).write(name, root, out)
     except (Missing, KeyError, ValueError, ImportError, OSError) as fault:
-        reason = f"needs the Python package {fault.name} (pip install {fault.name})" if isinstance(fault, ImportError) else fault
-        print(f"{name}: not made: {reason}", file=sys.stderr)
+        print(f"{name}: not made: {why(fault)}", file=sys.stderr)
         return False
     print(f"{name}: " + ", ".join(f"{size} {split}" for split, size in sizes.items()))
     return True

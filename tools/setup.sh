@@ -32,7 +32,8 @@ libbenchmark-dev      -
 gnuplot-nox           5.4
 fonts-liberation      -
 '
-wheels=(torch==2.13.0 numpy==2.4.6)  # numpy: torch warns at every start without it
+# numpy: torch warns at every start without it; pyyaml: data/convert_text.py reads templates with it
+wheels=(torch==2.13.0 numpy==2.4.6 pyyaml==6.0.3)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd) || exit 3
 venv=$root/.venv
@@ -139,7 +140,7 @@ install_packages() {
     "Debian 12 or a newer release is needed."
 }
 
-# Downloads torch and numpy into .venv/, which is made anew if its Python does not start.
+# Downloads torch, numpy and pyyaml into .venv/, which is made anew if its Python does not start.
 install_wheels() {
   local problem=$1 again=()
   if [ -n "${CMAKE_PREFIX_PATH:-}" ]; then

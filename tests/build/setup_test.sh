@@ -38,7 +38,7 @@ echo "sudo" >>"$work/calls"
 [ -e "$work/sudo" ] || exit 1
 shift; VIA_SUDO="by sudo: " exec "\$@"
 END
-# A Python whose venv module makes a .venv with itself in it, and whose pip writes two tiny wheels.
+# A Python whose venv module makes a .venv with itself in it, and whose pip writes three tiny wheels.
 shim python <<END
 #!/bin/bash
 if [ "\$1 \$2" = "-m venv" ]; then
@@ -52,7 +52,7 @@ elif [ "\$1 \$2" = "-m pip" ]; then
   [ ! -e "$work/offline" ] || { echo "no matching distribution" >&2; exit 1; }
   [ ! -e "$work/useless" ] || exit 0
   site="$work/tree/.venv/lib/python3.11/site-packages"
-  for wheel in torch-2.13.0+cpu numpy-2.4.6; do
+  for wheel in torch-2.13.0+cpu numpy-2.4.6 pyyaml-6.0.3; do
     name=\${wheel%%-*}
     mkdir -p "\$site/\$wheel.dist-info" "\$site/\$name/lib"
     echo 12345 >"\$site/\$name/lib/lib\$name.so"
@@ -109,7 +109,7 @@ grep -q 'g++' "$work/calls" && complain "calls a g++ 12 too old"
 machine; hide ninja-build lld; runs 2
 says "missing Debian packages: ninja-build lld"
 says "apt-get update && apt-get install --yes --no-install-recommends ninja-build lld"
-says "-m venv --clear '$work/tree/.venv' && '$work/tree/.venv/bin/pip' install torch==2.13.0 numpy==2.4.6"
+says "-m venv --clear '$work/tree/.venv' && '$work/tree/.venv/bin/pip' install torch==2.13.0 numpy==2.4.6 pyyaml==6.0.3"
 grep -q -e apt-get -e pip "$work/calls" && complain "installs without root"
 machine sudo; hide lld; runs 0; calls "by sudo: apt-get update"; calls "by sudo: apt-get install"
 machine; runs 0; calls "pip install"  # packages there: no root needed
