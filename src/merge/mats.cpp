@@ -1,9 +1,14 @@
 #include "merge/mats.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros_like.h>
+
+#include "linalg/eigen.h"
+#include "linalg/product.h"
 
 namespace isomerge {
 namespace {
@@ -13,8 +18,8 @@ using Operator = std::function<at::Tensor(const at::Tensor&)>;
 // C_t of one task.
 at::Tensor apply(const MatsMetric& metric, size_t t, const at::Tensor& w) {
   if (!metric.entries.empty()) return metric.entries[t] * w;
-  at::Tensor out = metric.inputs.empty() ? w : w.matmul(metric.inputs[t]);
-  return metric.outputs.empty() ? out : metric.outputs[t].matmul(out);
+  const at::Tensor out = metric.inputs.empty() ? w : multiply(w, metric.inputs[t]);
+  return metric.outputs.empty() ? out : multiply(metric.outputs[t], out);
 }
 
 at::Tensor sum_of(const std::vector<at::Tensor>& all) {
@@ -30,13 +35,11 @@ Operator sum_operator(const MatsMetric& metric, size_t tasks) {
   }
   if (metric.inputs.empty()) return [](const at::Tensor& w) { return w.clone(); };
   if (metric.outputs.empty()) {
-    return [total = sum_of(metric.inputs)](const at::Tensor& w) { return w.matmul(total); };
+    return [total = sum_of(metric.inputs)](const at::Tensor& w) { return multiply(w, total); };
   }
   return [&metric, tasks](const at::Tensor& w) {
     at::Tensor sum = apply(metric, 0, w);
-    for (size_t t = 1; t < tasks; ++t) {
-      sum.addmm_(metric.outputs[t], w.matmul(metric.inputs[t]));
-    }
+    for (size_t t = 1; t < tasks; ++t) sum.add_(apply(metric, t, w));
     return sum;
   };
 }
@@ -55,6 +58,44 @@ at::Tensor start_of(const Factors& factors, const at::Tensor& base, const MatsOp
   return base + factors.sum().mul_(options.start_alpha).to(base.scalar_type());
 }
 
+// Flops of finding all eigenpairs of order n, over n^3.
+constexpr double kEigenFlops = 18.0;
+
+// The steps that a product with the sum of the inputs' Gram matrices takes must be worth more than
+// its eigenpairs and three products with them, all of those in fp64, which takes twice as long.
+bool is_worth_rotating(const MatsMetric& metric, const at::Tensor& base, int64_t iterations) {
+  if (metric.inputs.empty() || !metric.outputs.empty() || !base.device().is_cpu()) return false;
+  const auto m = static_cast<double>(base.size(0)), n = static_cast<double>(base.size(1));
+  return static_cast<double>(iterations) * 2 * m * n * n > kEigenFlops * n * n * n + 12 * m * n * n;
+}
+
+// Conjugate gradients take the same steps in any orthonormal basis. In that of the eigenvectors of
+// sum_t A_t, a step costs no product of matrices. Nothing if the eigenpairs fail their check.
+std::optional<Solution> solve_rotated(const MatsMetric& metric, const at::Tensor& right,
+                                      const at::Tensor& start,
+                                      const ConjugateGradientsOptions& options) {
+  const SymmetricEigen eigen = all_eigenpairs(sum_of(metric.inputs).to(at::kDouble));
+  if (!eigen.is_sound) return std::nullopt;
+  const at::ScalarType dtype = start.scalar_type();
+  const auto rotated = [&](const at::Tensor& w) { return multiply(w, eigen.vectors).to(dtype); };
+  const at::Tensor values = eigen.values.to(dtype), from = rotated(start);
+  Solution solution = conjugate_gradients([&](const at::Tensor& w) { return w * values; },
+                                          rotated(right), from, options);
+  // The way from the start, so that no step means the start itself.
+  const at::Tensor way = solution.x.sub_(from);
+  solution.x = start + multiply(way, eigen.vectors.t()).to(dtype);
+  return solution;
+}
+
+Solution solve(const MatsMetric& metric, size_t tasks, const at::Tensor& right,
+               const at::Tensor& start, const ConjugateGradientsOptions& options) {
+  if (is_worth_rotating(metric, right, options.iterations)) {
+    auto solution = solve_rotated(metric, right, start, options);
+    if (solution) return *std::move(solution);
+  }
+  return conjugate_gradients(sum_operator(metric, tasks), right, start, options);
+}
+
 }  // namespace
 
 Merged merge_mats(const Factors& factors, const at::Tensor& base, const MatsMetric& metric,
@@ -67,9 +108,9 @@ Merged merge_mats(const Factors& factors, const at::Tensor& base, const MatsMetr
     right.add_(apply(metric, t, base + factors.update(static_cast<int64_t>(t))));
   }
   if (is_identity) right.div_(static_cast<double>(tasks));
-  Solution solution = conjugate_gradients(sum_operator(metric, tasks), right,
-                                          start_of(factors, base, options), options.solver);
-  Merged merged{solution.x.sub_(base)};
+  const Solution solution =
+      solve(metric, tasks, right, start_of(factors, base, options), options.solver);
+  Merged merged{solution.x - base};
   merged.findings.solver = {true, solution.converged, solution.iterations, solution.first_residual,
                             solution.last_residual};
   return merged;

@@ -31,7 +31,9 @@ struct MatsMetric {
 // A_t of `inputs` (K-FAC), or F_t * W entry by entry, or W; from the start chosen, in the updates'
 // dtype (fp32 in the released code). The result is W - base. The number of steps, whether it
 // converged and the residuals are findings. Inputs alone are summed first: then a step costs one
-// product. cost  (2 m n^2 + 2 m^2 n) T flops per step
+// product, and where many steps are allowed none, since they are taken in the basis of the sum's
+// eigenvectors, in which they are the same.
+// cost  (2 m n^2 + 2 m^2 n) (T + steps T) flops; inputs alone: 2 m n^2 T and the eigenproblem
 Merged merge_mats(const Factors& factors, const at::Tensor& base, const MatsMetric& metric,
                   const MatsOptions& options);
 

@@ -10,6 +10,7 @@
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 
+#include "linalg/product.h"
 #include "merge/statistics_set.h"
 
 namespace isomerge {
@@ -23,7 +24,7 @@ at::Tensor times_pseudo_inverse(const at::Tensor& b, const at::Tensor& a, int64_
   const at::Tensor keep = values > limit;
   *cut = a.size(0) - keep.sum().item<int64_t>();
   const at::Tensor inverse = at::where(keep, values.reciprocal(), at::zeros_like(values));
-  return b.matmul(vectors).mul_(inverse).matmul(vectors.t());
+  return multiply(multiply(b, vectors).mul_(inverse), vectors.t());
 }
 
 // A factor whose diagonal falls to rounding belongs to a matrix that is singular to rounding.

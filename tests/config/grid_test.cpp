@@ -54,6 +54,21 @@ TEST(AxisValues, ThatAreNoneOfTheseAreProblems) {
   }
 }
 
+TEST(ParseAxis, TakesValuesAndRangesBetweenCommas) {
+  using Values = std::vector<OptionValue>;
+  const GridAxis axis = parse_axis("common_fraction=0.5:0.6:0.05,0.8,fill");
+  EXPECT_EQ(axis.name, "common_fraction");
+  EXPECT_EQ(axis.values, (Values{0.5, 0.55, 0.6, 0.8, std::string("fill")}));
+  EXPECT_EQ(parse_axis("k=8:20:6").values, (Values{int64_t{8}, int64_t{14}, int64_t{20}}));
+}
+
+TEST(ParseAxis, RefusesWhatNamesNothingOrHoldsNothing) {
+  for (const char* bad : {"alpha", "=1", "alpha=", "alpha=1,,2", "alpha=1,"}) {
+    expect_mentions(error_message([&] { parse_axis(bad); }), {bad, "NAME=START:END:STEP"});
+  }
+  expect_mentions(error_message([] { parse_axis("alpha=2:1:1"); }), {"START <= END"});
+}
+
 TEST(Multiply, CombinesAllValuesWithTheLastAxisFastest) {
   const std::vector<Options> all =
       multiply({{"a", {int64_t{1}, int64_t{2}}}, {"b", {true, false}}});

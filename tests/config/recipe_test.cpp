@@ -38,6 +38,39 @@ TEST(Recipe, HoldsTheKeysOfTheCommandLine) {
   EXPECT_NO_THROW(require_complete(recipe));
 }
 
+TEST(Recipe, AGridBecomesOneRecipePerCombinationWithItsValuesInTheName) {
+  const TemporaryFolder folder;
+  const auto file = folder.write(
+      "r.json", R"({"method": "iso_cts", "out": "f{common_fraction}/a{alpha}.safetensors",
+    "grid": {"common_fraction": "0.5:0.6:0.1", "alpha": [1, 1.5], "null": "zero"}})");
+  const std::vector<Recipe> all = expand_grid(read_recipe(file));
+  ASSERT_EQ(all.size(), 4u);
+  for (const Recipe& one : all) EXPECT_TRUE(one.grid.empty());
+  EXPECT_EQ(all[2].options, (Options{{"common_fraction", 0.6}, {"null", std::string("zero")}}));
+  EXPECT_EQ(all[2].alpha, 1.0);
+  EXPECT_EQ(all[3].alpha, 1.5);
+  EXPECT_EQ(all[3].out, folder / "f0.6/a1.5.safetensors");
+  Recipe plain;
+  plain.out = "{alpha}.safetensors";
+  EXPECT_EQ(expand_grid(plain).front().out, "{alpha}.safetensors") << "no grid, no places";
+}
+
+TEST(Recipe, RefusesAGridThatContradictsTheRest) {
+  Recipe recipe;
+  recipe.out = "{beta}.safetensors";
+  const auto refusal = [&](const std::vector<GridAxis>& grid) {
+    recipe.grid = grid;
+    return error_message([&] { expand_grid(recipe); });
+  };
+  expect_mentions(refusal({{"beta", {0.5}}, {"beta", {0.6}}}), {"beta", "given twice"});
+  expect_mentions(refusal({{"alpha", {0.5, 1.0}}}), {"2 values of alpha", "{alpha}"});
+  expect_mentions(refusal({{"alpha", {std::string("large")}}}), {"alpha", "number", "large"});
+  recipe.alpha = 1.0;
+  expect_mentions(refusal({{"alpha", {0.5}}}), {"alpha", "both as a value and as a grid"});
+  recipe.options["beta"] = 1.0;
+  expect_mentions(refusal({{"beta", {0.5}}}), {"beta", "both as a value and as a grid"});
+}
+
 TEST(Recipe, LeavesDefaultsForWhatIsNotInTheFile) {
   const TemporaryFolder folder;
   const Recipe recipe = read_recipe(folder.write("r.json", "{}"));

@@ -52,7 +52,8 @@ TEST(FactorMemory, PassesOnWhatIsOfUseAgainAndReadsTheStoreBehindItOnce) {
 
 TEST(FactorMemory, MergesThatShareFactorsEqualThoseThatDoNot) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{24, 40}, {40, 24}, {30, 30}}) {
-    for (const std::optional<int64_t> least : {std::optional<int64_t>(), std::optional<int64_t>(6)}) {
+    for (const std::optional<int64_t> least :
+         {std::optional<int64_t>(), std::optional<int64_t>(6)}) {
       FactorMemory memory;
       for (const double fraction : {0.3, 0.5, 0.8, 0.95}) {
         const IsoCtsOptions options{.common_fraction = fraction};

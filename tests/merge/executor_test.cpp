@@ -34,6 +34,7 @@ Weights model(uint64_t seed) {
 // Iso-CTS leaves half of the directions to the tasks.
 Rules rules_of(const std::string& method, Options given = {}) {
   if (method == "iso_cts") given.insert({"common_fraction", 0.5});
+  if (method == "tall_mask") given.insert({"task", "task100"});
   return require_method(method).rules(resolve_options(require_method_info(method), given));
 }
 
@@ -154,8 +155,8 @@ TEST_F(ExecutorTest, AMatrixThatNoExpertChangedGoesByBlocks) {
   }
   MergeSummary summary;
   const Updates updates(folder_ / "base.safetensors", experts_);
-  const Rules rules = rules_of("iso_c");
-  const std::vector<Piece> pieces = cut_into_pieces(updates, rules, {}, 2);
+  const std::vector<Piece> pieces =
+      cut_into_pieces(updates, {point_of_all(rules_of("iso_c"), updates)}, {}, 2);
   ASSERT_EQ(pieces.size(), 3u);
   EXPECT_TRUE(pieces[0].is_unchanged);
   EXPECT_EQ(pieces[2].first + pieces[2].rows, 1 << 10);
@@ -271,7 +272,8 @@ TEST_F(ExecutorTest, PointsOfOnePassEqualMergesOneByOne) {
     const MergeSummary alone = merge_tensors(
         Updates(folder_ / "base.safetensors", experts), rules_of(name), {},
         [&](const MergedTensor& tensor) {
-          EXPECT_LE(relative_error(merged[p].at(tensor.info.name), tensor.update.reshape({-1})), 1e-6)
+          EXPECT_LE(relative_error(merged[p].at(tensor.info.name), tensor.update.reshape({-1})),
+                    1e-6)
               << name << ", " << tensor.info.name;
         });
     EXPECT_EQ(summaries[p].expert_hashes, alone.expert_hashes) << name;

@@ -195,7 +195,7 @@ TEST_F(MergeFiles, EqualExpertsUnderTwoPathsAreAWarning) {
 
 TEST_F(MergeFiles, ThePlanSaysWhatHappensToEveryTensorAndWhy) {
   recipe_.exclude = {"visual.b*"};
-  const MergePlan plan = plan_merge(recipe_, {.threads = 2});
+  const MergePlan plan = plan_merge({recipe_}, {.threads = 2});
   std::map<std::string, std::string> roles;
   for (const PlannedTensor& tensor : plan.tensors) {
     roles[tensor.info.name] = tensor.role + ": " + tensor.reason;
@@ -207,7 +207,7 @@ TEST_F(MergeFiles, ThePlanSaysWhatHappensToEveryTensorAndWhy) {
   EXPECT_EQ(plan.bytes, 3u * (12 + 3 + 4) * sizeof(float) + 3u * 4 * sizeof(int64_t));
   EXPECT_GT(plan.memory, 0u);
   recipe_.average = {"visual.proj"};
-  for (const PlannedTensor& tensor : plan_merge(recipe_, {.threads = 2}).tensors) {
+  for (const PlannedTensor& tensor : plan_merge({recipe_}, {.threads = 2}).tensors) {
     if (tensor.info.name == "visual.proj") {
       EXPECT_EQ(tensor.role + ": " + tensor.reason, "other: --average visual.proj");
     }

@@ -108,6 +108,24 @@ TEST(Mats, OfInputsConvergesToRegMean) {
   }
 }
 
+// Few steps are taken as they are written, many in another basis.
+TEST(Mats, TakesTheSameStepsWhetherFewOrManyAreAllowed) {
+  const auto merged = [&](int64_t iterations, const MatsStart start) {
+    return merge_mats(Factors(kUpdates), base(), {grams(kColumns, 1), {}, {}},
+                      {{iterations, Stopping::kCurrent, 0.02}, start, 0.3});
+  };
+  for (const MatsStart start : {MatsStart::kAverage, MatsStart::kZero}) {
+    const Merged many = merged(200, start), few = merged(12, start);
+    const SolverFindings &with_many = many.findings.solver, &with_few = few.findings.solver;
+    EXPECT_TRUE(with_few.converged);
+    EXPECT_GT(with_few.iterations, 0);
+    EXPECT_EQ(with_many.iterations, with_few.iterations);
+    EXPECT_LE(relative_error(many.update, few.update), 1e-12);
+    EXPECT_NEAR(with_many.first_residual, with_few.first_residual, 1e-9);
+    EXPECT_NEAR(with_many.last_residual, with_few.last_residual, 1e-9);
+  }
+}
+
 // sum_t kron(B_t, A_t) vec(W) = sum_t kron(B_t, A_t) vec(W_t), solved whole.
 TEST(Mats, OfInputsAndOutputsSolvesTheKroneckerSystem) {
   const auto inputs = grams(kColumns, 1), outputs = grams(kRows, 20);

@@ -114,7 +114,7 @@ TEST_F(TallMaskFileTest, TheSameBitsGiveTheSameValuesAsLambdas) {
   const auto metadata = Checkpoint(recipe_.out).metadata();
   EXPECT_EQ(metadata.at("isomerge.recipe"), "consensus_ta/min_tasks=3/alpha=0.3");
   EXPECT_EQ(metadata.at("isomerge.masks").size(), 32u);
-  EXPECT_EQ(plan_merge(recipe_, {}).tensors.size(), base_.size());
+  EXPECT_EQ(plan_merge({recipe_}, {}).tensors.size(), base_.size());
 }
 
 // One bit decides: with it gone from one of the two tasks that have it, the entry is 0.
