@@ -17,7 +17,7 @@ namespace {
 nlohmann::ordered_json estimate_json(const RowEstimate& estimate) {
   return {{"merges", estimate.merges},
           {"evaluations", estimate.evaluations},
-          {"images", estimate.images},
+          {"examples", estimate.examples},
           {"merge_seconds", estimate.merge_seconds},
           {"encode_seconds", estimate.encode_seconds}};
 }
@@ -64,14 +64,15 @@ void print_plan(const Experiment& experiment, const RunEstimate& estimate, int t
              experiment.rows.size(), candidates, experiment.select.split, experiment.report_split);
   const RowEstimate all = estimate.total();
   fmt::print(
-      "at most {} merges ({}) and {} evaluations ({}; {} images): {} and {} of memory on {} "
+      "at most {} merges ({}) and {} evaluations ({}; {} examples): {} and {} of memory on {} "
       "thread{}\n",
       all.merges, human_seconds(all.merge_seconds), all.evaluations,
-      human_seconds(all.encode_seconds), all.images,
+      human_seconds(all.encode_seconds), all.examples,
       human_seconds(all.merge_seconds + all.encode_seconds), human_bytes(estimate.memory), threads,
       threads == 1 ? "" : "s");
   fmt::print(
-      "  as fast as a few images were now; records that are there and patience save work, loading "
+      "  as fast as a few examples were now; records that are there and patience save work, "
+      "loading "
       "weights and analyses are not counted\n");
 }
 

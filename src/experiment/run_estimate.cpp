@@ -214,11 +214,11 @@ class Estimator {
     for (const std::string& task : row.task_set) {
       // Rows without a merge share their records, whatever the task set.
       if (!is_merged(row) && !shared_.insert({row.method, task, split}).second) continue;
-      const int64_t images = times * costs_->size(task, split);
+      const int64_t examples = times * costs_->size(task, split);
       out->evaluations += times;
-      out->images += images;
+      out->examples += examples;
       out->encode_seconds +=
-          static_cast<double>(images) * costs_->seconds(task) / settings_.threads;
+          static_cast<double>(examples) * costs_->seconds(task) / settings_.threads;
     }
   }
 
@@ -246,7 +246,7 @@ RowEstimate RunEstimate::total() const {
   for (const RowEstimate& row : rows) {
     all.merges += row.merges;
     all.evaluations += row.evaluations;
-    all.images += row.images;
+    all.examples += row.examples;
     all.merge_seconds += row.merge_seconds;
     all.encode_seconds += row.encode_seconds;
   }

@@ -15,7 +15,7 @@ namespace isomerge {
 struct RowEstimate {
   int64_t merges = 0;
   int64_t evaluations = 0;  // of one model on one split of one task
-  int64_t images = 0;       // or texts, encoded by them
+  int64_t examples = 0;     // images or texts, answered by them
   double merge_seconds = 0.0;
   double encode_seconds = 0.0;
 };
@@ -28,7 +28,7 @@ struct RunEstimate {
   RowEstimate total() const;
 };
 
-// Merges are planned (merge/merge_plan.h), and a few images of each task are read and encoded by
+// Merges are planned (merge/merge_plan.h), and a few examples of each task are read and answered by
 // the base to see how fast that is: seconds for small encoders, a minute for large ones. Times are
 // those of this machine as busy as it is now. Loading and binding weights is not counted,
 // nor what statistics and the merges that read them take.

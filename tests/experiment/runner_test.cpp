@@ -156,7 +156,7 @@ TEST_F(RunnerTest, TheEstimateCountsTheEvaluationsThatARunDoes) {
   ASSERT_EQ(estimate.rows.size(), 5u);
   EXPECT_EQ(estimate.rows[1].evaluations, 0) << "the experts were counted before";
   EXPECT_EQ(estimate.rows[4].evaluations, 2 * (3 + 1));
-  EXPECT_EQ(estimate.rows[4].images, 3 * 2 * 300 + 2 * 1000);
+  EXPECT_EQ(estimate.rows[4].examples, 3 * 2 * 300 + 2 * 1000);
   EXPECT_GT(estimate.rows[4].merge_seconds, 0.0);
   EXPECT_GT(estimate.rows[4].encode_seconds, estimate.rows[2].encode_seconds);
   EXPECT_GT(estimate.memory, 50u << 20);
