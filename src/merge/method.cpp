@@ -39,7 +39,9 @@ Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
   return {.other = mean_rule(), .matrix = matrix, .matrix_cost = cost};
 }
 
-Rules average_rules(const Options&, const MethodInputs&) { return {mean_rule()}; }
+Rules average_rules(const Options& options, const MethodInputs&) {
+  return {mean_rule(std::get<double>(options.at("first_share")))};
+}
 
 Rules task_arithmetic_rules(const Options&, const MethodInputs&) { return {sum_rule()}; }
 
@@ -98,7 +100,8 @@ Rules iso_cts_rules(const Options& options, const MethodInputs&) {
 }
 
 Rules fisher_rules(const Options& options, const MethodInputs& inputs) {
-  return {fisher_rule(inputs.statistics, std::get<double>(options.at("floor")))};
+  return {fisher_rule(inputs.statistics, std::get<double>(options.at("floor")),
+                      std::get<double>(options.at("first_share")))};
 }
 
 Rules regmean_rules(const Options& options, const MethodInputs& inputs) {

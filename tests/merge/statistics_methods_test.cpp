@@ -237,6 +237,19 @@ TEST_F(StatisticsMergeTest, FisherWeighsEveryEntryOfEveryTensor) {
   EXPECT_LE(relative_error(flat.at("m"), (weights(2).at("m") + weights(3).at("m")) / 2), 1e-6);
 }
 
+TEST_F(StatisticsMergeTest, FisherScalesFlooredFishersByTheSharesOfTwoExperts) {
+  for (const double share : {0.0, 0.3, 0.5, 1.0}) {
+    const Weights got = merge("fisher", {{"first_share", share}, {"floor", 0.5}});
+    for (const std::string name : {"m", "v"}) {
+      const at::Tensor fa = statistic("a", StatisticsKind::kFisher, name).clamp_min(0.5) * share,
+                       fb = statistic("b", StatisticsKind::kFisher, name).clamp_min(0.5) *
+                            (1 - share);
+      const at::Tensor want = (fa * weights(2).at(name) + fb * weights(3).at(name)) / (fa + fb);
+      EXPECT_LE(relative_error(got.at(name), want), 1e-6) << name << " " << share;
+    }
+  }
+}
+
 TEST_F(StatisticsMergeTest, RegMeanAndMatsReadTheirStatisticsAndAverageTheRest) {
   const at::Tensor mean = (weights(2).at("v") + weights(3).at("v")) / 2;
   const at::Tensor ga = statistic("a", StatisticsKind::kInput, "m").to(at::kDouble),
