@@ -262,16 +262,16 @@ std::vector<MethodInfo> make_method_table() {
                   "gradients",
        .needs = "base, experts and the statistics of its objective",
        .source = "Tam et al. 2024, arXiv:2312.04339",
-       .note = "Matrices of linear operations (objectives fisher and average: all matrices); other "
-               "tensors are averaged.",
+       .note = "Matrices of linear operations (objectives fisher and average: all matrices; "
+               "block_fisher: all vectors, such as those of (IA)^3); other tensors are averaged.",
        .uses_statistics = true,
        .default_alpha = 1.0,
        .options = {{.name = "objective",
                     .type = OptionType::kChoice,
                     .default_value = std::string("kfac"),
-                    .choices = {"kfac", "regmean", "fisher", "average"},
+                    .choices = {"kfac", "regmean", "fisher", "block_fisher", "average"},
                     .help = "what weighs differences: inputs and gradients, inputs, diagonal "
-                            "Fisher information, nothing"},
+                            "Fisher information, whole blocks of it (of vectors), nothing"},
                    off_diagonal_option(1.0),
                    {.name = "start",
                     .type = OptionType::kChoice,
