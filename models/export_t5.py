@@ -2,9 +2,11 @@
 
     export_t5.py --model t5-large-lm-adapt --skeleton --out model.pt --base base.safetensors
     export_t5.py --model config.json --seed 1 --out random.pt
+    export_t5.py --model t5-large-lm-adapt --ia3 --skeleton --out model.pt --base base.safetensors
 
 The module: encode(input_ids, input_mask), score(states, input_mask, choices, choice_mask), next_logits(states, input_mask, decoder_ids) and
-forward(input_ids, input_mask, target, target_mask); t5.py says what each takes and gives. Needs torch, safetensors and transformers.
+forward(input_ids, input_mask, target, target_mask); t5.py says what each takes and gives. With --ia3 the outputs of k, v and wi_1 are multiplied by vectors
+*.ia3_l, all 1: what `isomerge finetune --trainable '*.ia3_l'` trains. Needs torch, safetensors and transformers.
 """
 
 import argparse
@@ -65,10 +67,12 @@ def load(source, seed):
     return model.eval()
 
 
-def shape_of(model, label):
+def shape_of(model, label, vectors):
     config = model.config
     if config.dense_act_fn not in ACTIVATIONS:
         raise Refused(f"{label}: expected the activation relu or gated-gelu, found {config.feed_forward_proj}")
+    if vectors and not config.is_gated_act:
+        raise Refused(f"{label}: --ia3 has vectors on wi_1, expected a gated feed-forward layer, found {config.feed_forward_proj}")
     for name, wanted in (("decoder_start_token_id", 0), ("pad_token_id", 0), ("eos_token_id", 1)):
         if getattr(config, name) != wanted:
             raise Refused(f"{label}: expected {name} {wanted}, found {getattr(config, name)}")
@@ -77,7 +81,7 @@ def shape_of(model, label):
     tied = model.lm_head.weight.data_ptr() == model.shared.weight.data_ptr()
     return Shape(config.vocab_size, config.d_model, config.d_kv, config.num_heads, config.d_ff, config.num_layers, config.num_decoder_layers,
                  config.is_gated_act, ACTIVATIONS[config.dense_act_fn], tied, scaled, config.relative_attention_num_buckets,
-                 config.relative_attention_max_distance, config.dropout_rate, config.layer_norm_epsilon)  # fmt: skip
+                 config.relative_attention_max_distance, config.dropout_rate, config.layer_norm_epsilon, vectors)  # fmt: skip
 
 
 def plain(model, shape, label):
@@ -85,6 +89,8 @@ def plain(model, shape, label):
     with torch.device("meta"):
         module = T5(shape)
     state = {name: value for name, value in model.state_dict().items() if name not in ALIASES and not (shape.tied and name == "lm_head.weight")}
+    if shape.vectors:
+        state |= {name: torch.ones(value.shape) for name, value in module.state_dict().items() if name.endswith(".ia3_l")}
     require_same(label, {name: value.shape for name, value in module.state_dict().items()}, {name: value.shape for name, value in state.items()})
     module.load_state_dict(state, assign=True)
     return module.eval()
@@ -131,10 +137,11 @@ def main():
     parser.add_argument("--out", required=True, metavar="FILE")
     parser.add_argument("--base", metavar="FILE", help="the weights as safetensors, too")
     parser.add_argument("--skeleton", action="store_true", help="no weights in --out: checkpoints bring them")
+    parser.add_argument("--ia3", action="store_true", help="with the vectors of (IA)^3, at 1")
     arguments = parser.parse_args()
     label = f"transformers {arguments.model}"
     model = load(arguments.model, arguments.seed)
-    shape = shape_of(model, label)
+    shape = shape_of(model, label, arguments.ia3)
     scripted = torch.jit.script(plain(model, shape, label))
     difference = check(model, scripted, label)
     if arguments.base:
@@ -145,7 +152,7 @@ def main():
     write_script(arguments.out, scripted)
     print(f"{arguments.out}: {label}, vocabulary {shape.vocabulary}, width {shape.width}, {shape.encoder_layers} + {shape.decoder_layers} blocks of "
           f"{shape.heads} heads of {shape.head}, {'gated ' if shape.gated else ''}{shape.activation} of {shape.inner}, "
-          f"{'tied' if shape.tied else 'own'} head{', scaled' if shape.scaled else ''}, {count:,} parameters; "
+          f"{'tied' if shape.tied else 'own'} head{', scaled' if shape.scaled else ''}{', with vectors' if shape.vectors else ''}, {count:,} parameters; "
           f"differs from the library by {difference:.1e} relative")  # fmt: skip
 
 

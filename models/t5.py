@@ -30,6 +30,7 @@ class Shape:
     distance: int = 128
     dropout: float = 0.1
     eps: float = 1e-6
+    vectors: bool = False  # those of (IA)^3
 
 
 def wide(x: torch.Tensor) -> torch.Tensor:
@@ -48,6 +49,22 @@ class Norm(nn.Module):
         return self.weight * (x * scale).to(self.weight.dtype)
 
 
+class Scaled(nn.Linear):
+    """A linear operation whose outputs are multiplied by a learned vector, as (IA)^3 has them (arXiv:2205.05638), under the name that PEFT gives it."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__(inputs, outputs, bias=False)
+        self.ia3_l = nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.linear(x, self.weight) * self.ia3_l
+
+
+def linear(shape: Shape, inputs: int, outputs: int) -> nn.Linear:
+    """Where (IA)^3 has a vector."""
+    return Scaled(inputs, outputs) if shape.vectors else nn.Linear(inputs, outputs, bias=False)
+
+
 class Attention(nn.Module):
     """Self and cross attention. Block 0 of a stack holds the table of position biases that all its blocks use."""
 
@@ -55,8 +72,8 @@ class Attention(nn.Module):
         super().__init__()
         d, inner = shape.width, shape.heads * shape.head
         self.q = nn.Linear(d, inner, bias=False)
-        self.k = nn.Linear(d, inner, bias=False)
-        self.v = nn.Linear(d, inner, bias=False)
+        self.k = linear(shape, d, inner)
+        self.v = linear(shape, d, inner)
         self.o = nn.Linear(inner, d, bias=False)
         self.heads, self.buckets, self.distance, self.dropout = shape.heads, shape.buckets, shape.distance, shape.dropout
         self.bidirectional = bidirectional
@@ -119,7 +136,7 @@ class GatedDense(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
         self.wi_0 = nn.Linear(shape.width, shape.inner, bias=False)
-        self.wi_1 = nn.Linear(shape.width, shape.inner, bias=False)
+        self.wi_1 = linear(shape, shape.width, shape.inner)
         self.wo = nn.Linear(shape.inner, shape.width, bias=False)
         self.activation, self.dropout = Activation(shape.activation), shape.dropout
 

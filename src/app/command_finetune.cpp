@@ -34,6 +34,7 @@ TrainingRecipe recipe_of(const Arguments& arguments, const FinetuneDefaults& sui
   take(recipe.optimizer.clip, arguments.find_number("clip"), suite.clip);
   take(recipe.shift, arguments.find_whole("shift"), suite.shift);
   take(recipe.seed, arguments.find_whole("seed"), suite.seed);
+  recipe.trainable = arguments.all("trainable");
   return recipe;
 }
 
@@ -109,6 +110,7 @@ const CommandInfo& finetune_info() {
        {"clip", "X", "largest norm of the gradient (default: 1)"},
        {"shift", "N", "move images at random by up to so many pixels (default: 0)"},
        {"seed", "N", "of the order of examples and the moves of images (default: 0)"},
+       {"trainable", "GLOB", "train the parameters of these names alone: '*.ia3_l'", true},
        {"save-every", "N", "steps between two states, which are validated too (default: 100)"},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
        {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},

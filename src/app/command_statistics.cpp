@@ -50,12 +50,12 @@ void print_lines(const std::string& task, const std::vector<WrittenStatistics>& 
 const CommandInfo& statistics_info() {
   static const CommandInfo info{
       "statistics",
-      "SUITE.json --kind gram|fisher|kfac --out DIR [options]",
+      "SUITE.json --kind gram|fisher|kfac|block_fisher --out DIR [options]",
       "what fisher, regmean and mats need to know of each expert, from its examples",
       "  isomerge statistics experiments/suites/mini_language.json --kind gram --out statistics/",
-      {{"kind", "gram|fisher|kfac",
-        "inputs of linear operations, squared gradients, or inputs and "
-        "gradients of linear operations"},
+      {{"kind", "gram|fisher|kfac|block_fisher",
+        "inputs of linear operations, squared gradients, inputs and gradients of linear "
+        "operations, or products of a vector's gradients"},
        {"out", "DIR", "a file per task and kind; what is there of the same bytes is kept"},
        {"task", "NAME", "only this task of the suite (default: all)", true},
        {"split", "test|val", "whose examples (default: val)"},

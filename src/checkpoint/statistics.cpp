@@ -32,9 +32,9 @@ Checkpoint open_file(const std::filesystem::path& folder, const std::string& tas
         fmt::format("{}: no such file: statistics of task \"{}\"; `isomerge "
                     "statistics SUITE.json --kind {} --out {}` makes them",
                     path.string(), task,
-                    kind == StatisticsKind::kFisher  ? "fisher"
-                    : kind == StatisticsKind::kInput ? "gram"
-                                                     : "kfac",
+                    kind == StatisticsKind::kInput    ? "gram"
+                    : kind == StatisticsKind::kOutput ? "kfac"
+                                                      : kind_text(kind),
                     folder.string()));
   }
   return Checkpoint(path);
@@ -43,9 +43,10 @@ Checkpoint open_file(const std::filesystem::path& folder, const std::string& tas
 }  // namespace
 
 std::string kind_text(StatisticsKind kind) {
-  return kind == StatisticsKind::kFisher  ? "fisher"
-         : kind == StatisticsKind::kInput ? "input"
-                                          : "output";
+  return kind == StatisticsKind::kFisher   ? "fisher"
+         : kind == StatisticsKind::kInput  ? "input"
+         : kind == StatisticsKind::kOutput ? "output"
+                                           : "block_fisher";
 }
 
 std::filesystem::path statistics_path(const std::filesystem::path& folder, const std::string& task,
@@ -120,8 +121,8 @@ at::Tensor Statistics::fisher(const TensorInfo& parameter, int64_t first, int64_
 }
 
 std::optional<std::string> Statistics::find_gram(const std::string& weight) const {
-  if (kind_ == StatisticsKind::kOutput) {
-    const std::string name = "output/" + weight;
+  if (kind_ != StatisticsKind::kInput) {
+    const std::string name = kind_text(kind_) + "/" + weight;
     return file_.contains(name) ? std::optional(name) : std::nullopt;
   }
   const auto found = file_.metadata().find(input_key(weight));

@@ -7,6 +7,9 @@
 //                               are applied to the same x share one, which metadata names:
 //                               "isomerge.input.<weight>" -> its tensor
 //   output   output/<weight>    mean over rows of g g^T, g = d log p / d (x W^T)
+//   block_fisher   block_fisher/<parameter>   mean over examples of g g^T, g = d log p / d
+//   parameter;
+//                               of parameters with one dimension
 // Symmetric matrices [n, n] are their lower triangles, row by row: n (n + 1) / 2 entries.
 #pragma once
 
@@ -22,9 +25,9 @@
 
 namespace isomerge {
 
-enum class StatisticsKind { kFisher, kInput, kOutput };
+enum class StatisticsKind { kFisher, kInput, kOutput, kBlockFisher };
 
-std::string kind_text(StatisticsKind kind);  // "fisher", "input", "output"
+std::string kind_text(StatisticsKind kind);  // "fisher", "input", "output", "block_fisher"
 
 std::filesystem::path statistics_path(const std::filesystem::path& folder, const std::string& task,
                                       StatisticsKind kind);
@@ -63,10 +66,10 @@ class Statistics {
   at::Tensor fisher(const TensorInfo& parameter, int64_t first, int64_t count,
                     at::ScalarType dtype) const;
 
-  // Whether a weight has a matrix here.
+  // Whether a weight, or of kBlockFisher a parameter, has a matrix here.
   bool has_gram(const std::string& weight) const { return find_gram(weight).has_value(); }
 
-  // [n, n] of kInput or kOutput. Throws Error(kInput) if there is none of that size.
+  // [n, n] of any kind but kFisher. Throws Error(kInput) if there is none of that size.
   at::Tensor gram(const std::string& weight, int64_t n, at::ScalarType dtype) const;
 
  private:

@@ -29,7 +29,18 @@ bool reads_bf16_encoder(ObjectReader& experiment, Problems& problems) {
   return is_bf16;
 }
 
-Select read_select(ObjectReader& experiment, Problems& problems) {
+void require_known_tasks(ObjectReader& reader, const char* key,
+                         const std::vector<std::string>& tasks, const Suite& suite) {
+  const std::vector<std::string> known = task_names(suite);
+  for (const std::string& task : tasks) {
+    if (std::find(known.begin(), known.end(), task) != known.end()) continue;
+    reader.problem(reader.find(key)->line,
+                   fmt::format("\"{}\": the suite has no task \"{}\"{}; known: {}", key, task,
+                               nearest_hint(task, known), join(known, ", ")));
+  }
+}
+
+Select read_select(ObjectReader& experiment, const Suite& suite, Problems& problems) {
   Select select;
   const JsonValue* value = experiment.find("select");
   if (value == nullptr) return select;
@@ -37,6 +48,10 @@ Select read_select(ObjectReader& experiment, Problems& problems) {
   if (reader.find("axes") != nullptr) select.axes = reader.find_strings("axes");
   select.split = reader.find_choice("split", select.split, kSplits);
   select.by = reader.find_choice("by", select.by, {select.by});
+  if (reader.find("tasks") != nullptr) {
+    select.tasks = reader.find_strings("tasks");
+    require_known_tasks(reader, "tasks", select.tasks, suite);
+  }
   select.patience = reader.find_int("patience", select.patience, 0);
   reader.finish();
   return select;
@@ -48,13 +63,7 @@ void read_report(ObjectReader& from, Experiment& experiment, Files files, Proble
   ObjectReader reader(*value, "\"report\"", from.file(), problems);
   experiment.report_split = reader.find_choice("split", experiment.report_split, kSplits);
   experiment.report_without = reader.find_strings("without");
-  const std::vector<std::string> known = task_names(experiment.suite);
-  for (const std::string& task : experiment.report_without) {
-    if (std::find(known.begin(), known.end(), task) != known.end()) continue;
-    reader.problem(reader.find("without")->line,
-                   fmt::format("\"without\": the suite has no task \"{}\"{}; known: {}", task,
-                               nearest_hint(task, known), join(known, ", ")));
-  }
+  require_known_tasks(reader, "without", experiment.report_without, experiment.suite);
   const std::string published = reader.find_string("published", "");
   reader.finish();
   if (published.empty()) return;
@@ -78,6 +87,20 @@ void check_axes(ObjectReader& experiment, const Select& select, const std::vecto
     experiment.problem(experiment.find("select")->line,
                        fmt::format("unknown axis \"{}\" in \"select\"{}; known: {}", axis,
                                    nearest_hint(axis, known), join(known, ", ")));
+  }
+}
+
+// Every row needs one of the tasks that count.
+void check_counted_tasks(ObjectReader& experiment, const Select& select,
+                         const std::vector<Row>& rows) {
+  for (const Row& row : rows) {
+    const std::vector<bool> counted = select.counted(row.task_set);
+    if (row.task_set.empty()) continue;  // its problem is on record
+    if (std::count(counted.begin(), counted.end(), true) > 0) continue;
+    experiment.problem(experiment.find("select")->line,
+                       fmt::format("\"select\": no task of {} is among the tasks {} of a row of {}",
+                                   join(select.tasks, ", "), join(row.task_set, ", "), row.method));
+    return;
   }
 }
 
@@ -133,12 +156,13 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   out.split_attention =
       parse_attention(reader.find_choice("attention", "packed", {"packed", "split"}));
   out.bf16_encoder = reads_bf16_encoder(reader, problems);
-  out.select = read_select(reader, problems);
+  out.select = read_select(reader, out.suite, problems);
   read_report(reader, out, files, problems);
   const auto task_sets = read_task_sets(reader.find("tasks"), out.suite, path, problems);
   if (const JsonValue* methods = reader.require("methods")) {
     out.rows = read_rows(*methods, task_sets, out.suite, out.select.axes, path, problems);
     check_axes(reader, out.select, out.rows);
+    check_counted_tasks(reader, out.select, out.rows);
   }
   if (files == Files::kMustExist) {
     require_task_files(out.suite, used_tasks(out.rows), problems);
@@ -148,6 +172,14 @@ Experiment read_experiment(const std::filesystem::path& path, const Settings& se
   reader.finish();
   check_settings(others, variables, path, problems);
   problems.throw_if_any();
+  return out;
+}
+
+std::vector<bool> Select::counted(const std::vector<std::string>& task_set) const {
+  std::vector<bool> out;
+  for (const std::string& task : task_set) {
+    out.push_back(tasks.empty() || std::find(tasks.begin(), tasks.end(), task) != tasks.end());
+  }
   return out;
 }
 

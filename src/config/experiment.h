@@ -54,7 +54,11 @@ struct Select {
   std::vector<std::string> axes = {"alpha"};  // chosen on `split`; other axes make rows
   std::string split = "val";
   std::string by = "mean normalised accuracy";
+  std::vector<std::string> tasks;  // over which the mean is taken; empty: all of a row
   int64_t patience = 0;  // candidates of a line without improvement before it is left; 0: all
+
+  // Which of a row's tasks count, in their order.
+  std::vector<bool> counted(const std::vector<std::string>& task_set) const;
 };
 
 struct Experiment {

@@ -95,6 +95,20 @@ std::optional<std::string> find_option_problem(const MethodInfo& method, const s
                      known.empty() ? "it has none" : "known: " + join(known, ", "));
 }
 
+std::optional<std::string> find_count_problem(const MethodInfo& method, const Options& options,
+                                              size_t experts) {
+  if (experts == 2) return {};
+  for (const OptionInfo& option : method.options) {
+    const auto given = options.find(option.name);
+    if (!option.is_of_two || given == options.end() || given->second == option.default_value) {
+      continue;
+    }
+    return fmt::format("option \"{}\" of method {}: {} needs two experts, got {}", option.name,
+                       method.name, option_text(given->second), experts);
+  }
+  return {};
+}
+
 Options naming_options(const MethodInfo& method, Options options) {
   for (const OptionInfo& option : method.options) {
     const auto found = options.find(option.name);

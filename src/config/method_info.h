@@ -25,6 +25,7 @@ struct OptionInfo {
   // Came after records were made, with a default that changes nothing: while it has that default, a
   // configuration does not name it, and the keys of those records stay.
   bool came_later = false;
+  bool is_of_two = false;  // another value than the default needs two experts
 };
 
 struct MethodInfo {
@@ -59,6 +60,11 @@ Options naming_options(const MethodInfo& method, Options options);
 // nearest), wrong type, out of range. Nothing if it is right. Integers are right for doubles.
 std::optional<std::string> find_option_problem(const MethodInfo& method, const std::string& name,
                                                const OptionValue& value);
+
+// What is wrong with `options` of `method`, each of the type resolve_options() gives it, where
+// `experts` experts are merged; nothing if they are right.
+std::optional<std::string> find_count_problem(const MethodInfo& method, const Options& options,
+                                              size_t experts);
 
 // All options of `method`: the given ones, integers turned into doubles where the option is a
 // double, and the defaults of the rest. Throws one Error(kInput) that lists every problem.

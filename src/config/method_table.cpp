@@ -59,6 +59,17 @@ OptionInfo off_diagonal_option(double factor) {
           .help = "factor of what is off the diagonal of x x^T (and g g^T)"};
 }
 
+OptionInfo first_share_option() {
+  return {.name = "first_share",
+          .type = OptionType::kDouble,
+          .default_value = 0.5,
+          .minimum = 0.0,
+          .maximum = 1.0,
+          .help = "of two experts the share of the first, beside 1 - first_share of the second",
+          .came_later = true,
+          .is_of_two = true};
+}
+
 }  // namespace
 
 std::vector<MethodInfo> make_method_table() {
@@ -82,8 +93,10 @@ std::vector<MethodInfo> make_method_table() {
        .formula = "D_M = (1/T) sum_t D_t",
        .needs = "base and experts",
        .source = "Wortsman et al. 2022, arXiv:2203.05482",
-       .note = "Every tensor; with alpha 1 the result is the mean of the experts.",
-       .default_alpha = 1.0},
+       .note = "Every tensor; with alpha 1 the result is the mean of the experts, of two with "
+               "first_share the mixture theta_0 + first_share D_1 + (1 - first_share) D_2.",
+       .default_alpha = 1.0,
+       .options = {first_share_option()}},
       {.name = "task_arithmetic",
        .title = "Task Arithmetic",
        .formula = "D_M = sum_t D_t",
@@ -224,14 +237,16 @@ std::vector<MethodInfo> make_method_table() {
        .formula = "D_M = sum_t F_t D_t / sum_t F_t, entry by entry, F_t at least the floor",
        .needs = "base, experts and their fisher statistics",
        .source = "Matena and Raffel 2022, arXiv:2111.09832",
-       .note = "Every tensor; with alpha 1 the result is sum_t F_t theta_t / sum_t F_t.",
+       .note = "Every tensor; with alpha 1 the result is sum_t F_t theta_t / sum_t F_t. Of two "
+               "experts first_share F_1 and (1 - first_share) F_2 weigh, floored before.",
        .uses_statistics = true,
        .default_alpha = 1.0,
        .options = {{.name = "floor",
                     .type = OptionType::kDouble,
                     .default_value = 1e-8,
                     .minimum = 1e-300,
-                    .help = "least Fisher information of an entry"}}},
+                    .help = "least Fisher information of an entry"},
+                   first_share_option()}},
       {.name = "regmean",
        .title = "RegMean",
        .formula = "D_M = (sum_t D_t G_t) (sum_t G_t)^-1, G_t the mean of x x^T over t's inputs",
@@ -247,16 +262,16 @@ std::vector<MethodInfo> make_method_table() {
                   "gradients",
        .needs = "base, experts and the statistics of its objective",
        .source = "Tam et al. 2024, arXiv:2312.04339",
-       .note = "Matrices of linear operations (objectives fisher and average: all matrices); other "
-               "tensors are averaged.",
+       .note = "Matrices of linear operations (objectives fisher and average: all matrices; "
+               "block_fisher: all vectors, such as those of (IA)^3); other tensors are averaged.",
        .uses_statistics = true,
        .default_alpha = 1.0,
        .options = {{.name = "objective",
                     .type = OptionType::kChoice,
                     .default_value = std::string("kfac"),
-                    .choices = {"kfac", "regmean", "fisher", "average"},
+                    .choices = {"kfac", "regmean", "fisher", "block_fisher", "average"},
                     .help = "what weighs differences: inputs and gradients, inputs, diagonal "
-                            "Fisher information, nothing"},
+                            "Fisher information, whole blocks of it (of vectors), nothing"},
                    off_diagonal_option(1.0),
                    {.name = "start",
                     .type = OptionType::kChoice,

@@ -256,7 +256,9 @@ void require_complete(const Recipe& recipe) {
     try {
       const MethodInfo& method = require_method_info(recipe.method);
       if (!method.merges) facts.push_back(fmt::format("method {} merges nothing", method.name));
-      resolve_options(method, recipe.options);
+      const Options options = resolve_options(method, recipe.options);
+      const auto problem = find_count_problem(method, options, recipe.experts.size());
+      if (problem && !recipe.experts.empty()) facts.push_back(*problem);
     } catch (const Error& error) {
       facts.push_back(error.what());
     }

@@ -105,6 +105,20 @@ std::vector<GridAxis> read_options(const JsonValue* value, const MethodInfo& met
   return out;
 }
 
+// Every value of every option has to fit the number of tasks in every task set.
+void require_fitting_counts(const Entry& entry, const Reading& reading) {
+  for (const TaskSet& tasks : entry.task_sets) {
+    for (const GridAxis& axis : entry.options) {
+      for (const OptionValue& value : axis.values) {
+        const auto problem = find_count_problem(entry.method, {{axis.name, value}}, tasks.size());
+        if (!problem) continue;
+        reading.problem(entry.line, *problem);
+        return;
+      }
+    }
+  }
+}
+
 // Nothing if the entry names no method: then its problem is on record.
 std::optional<Entry> read_entry(const JsonValue& value, const std::vector<TaskSet>& task_sets,
                                 const Suite& suite, const Reading& reading) {
@@ -133,6 +147,7 @@ std::optional<Entry> read_entry(const JsonValue& value, const std::vector<TaskSe
   Entry entry{
       method, line, read_options(options, method, reading), read_alphas(alpha, method, reading),
       tasks == nullptr ? task_sets : read_task_sets(tasks, suite, reading.file, reading.problems)};
+  require_fitting_counts(entry, reading);
   size_t combinations = entry.alphas.size();
   for (const GridAxis& axis : entry.options) combinations *= axis.values.size();
   if (combinations > kMaxCombinations) {

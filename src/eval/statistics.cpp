@@ -84,13 +84,35 @@ class Collector {
     if (options_.kind == StatisticsKind::kFisher) {
       for (const auto& [name, tensor] : parameters_)
         sums_.push_back({name, name, tensor.sizes().vec()});
+    } else if (options_.kind == StatisticsKind::kBlockFisher) {
+      plan_vectors();
     } else {
       plan_matrices();
     }
     for (size_t s = 0; s < sums_.size(); ++s) sum_of_weight_[sums_[s].weight] = s;
     if (!sums_.empty()) return;
     throw input_error(module_.path().string() +
-                      ": no linear operation on one of the module's own matrices was seen");
+                      (options_.kind == StatisticsKind::kBlockFisher
+                           ? ": no parameter with one dimension to gather blocks of"
+                           : ": no linear operation on one of the module's own matrices was seen"));
+  }
+
+  void plan_vectors() {
+    for (const auto& [name, tensor] : parameters_) {
+      if (tensor.dim() != 1) continue;
+      const int64_t n = tensor.size(0);
+      if (n > options_.widest_output) {
+        ++skipped_;
+      } else {
+        sums_.push_back({"block_fisher/" + name, name, {n, n}});
+      }
+    }
+  }
+
+  // Whether gradients by parameters are summed, by the number of examples.
+  bool is_of_parameters() const {
+    return options_.kind == StatisticsKind::kFisher ||
+           options_.kind == StatisticsKind::kBlockFisher;
   }
 
   void plan_matrices() {
@@ -172,10 +194,13 @@ class Collector {
 
   Contribution contribution(int64_t index, size_t first, size_t last) const {
     Contribution parts(last - first);
-    if (options_.kind == StatisticsKind::kFisher) {
+    if (is_of_parameters()) {
+      const bool is_row = options_.kind == StatisticsKind::kBlockFisher;
       const auto gradients = differentiate(index, weights_of(first, last));
       for (size_t i = 0; i < gradients.size(); ++i) {
-        if (gradients[i].defined()) parts[i].push_back(gradients[i].detach());
+        if (!gradients[i].defined()) continue;
+        const at::Tensor gradient = gradients[i].detach();
+        parts[i].push_back(is_row ? gradient.reshape({1, -1}) : gradient);
       }
       return parts;
     }
@@ -226,7 +251,7 @@ class Collector {
 
   void write(Sum& sum, SafetensorsWriter& writer) const {
     const bool is_fisher = options_.kind == StatisticsKind::kFisher;
-    const int64_t divisor = is_fisher ? count_ : std::max<int64_t>(sum.rows, 1);
+    const int64_t divisor = is_of_parameters() ? count_ : std::max<int64_t>(sum.rows, 1);
     sum.total.div_(static_cast<double>(divisor));
     writer.write(sum.tensor, is_fisher ? sum.total : pack_symmetric(sum.total));
     sum.total = at::Tensor();

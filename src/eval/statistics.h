@@ -16,7 +16,7 @@ struct StatisticsOptions {
   StatisticsKind kind = StatisticsKind::kInput;
   uint64_t max_memory = 0;  // bytes for sums and what a pass holds beside the module; 0: no bound
   int threads = 1;
-  // Outputs wider than this get no matrix (a vocabulary's would be gigabytes).
+  // Outputs and vectors wider than this get no matrix (a vocabulary's would be gigabytes).
   int64_t widest_output = 16384;
   // Told after every example of every pass, of how many all passes together have.
   std::function<void(int64_t done, int64_t all)> on_progress = {};
@@ -25,13 +25,15 @@ struct StatisticsOptions {
 struct StatisticsSummary {
   int64_t passes = 0;
   int64_t tensors = 0;
-  int64_t skipped = 0;  // linear operations whose output is too wide
+  int64_t skipped = 0;  // linear operations whose output is too wide, or vectors
   uint64_t bytes = 0;   // of the sums of the largest pass
 };
 
 // Examples 0 .. count - 1 of the objective one at a time (so that nothing is filled up), with
 // their true labels (empirical), by `module` as it is bound:
 //   fisher  (1/N) sum over examples of (d log p(y|x) / d parameter)^2 of every trainable parameter
+//   block_fisher  (1/N) sum over examples of g g^T, g = d log p(y|x) / d parameter, of every
+//           trainable parameter with one dimension
 //   input   (1/R) sum over rows of x x^T of every linear operation on a weight of the module
 //   output  (1/R) sum over rows of g g^T, g = d log p(y|x) / d output
 // with log p the mean over a target's tokens, R the rows of all examples: tokens of prompts in an

@@ -93,7 +93,9 @@ std::vector<StatisticsKind> parse_statistics_kind(const std::string& text) {
   if (text == "fisher") return {StatisticsKind::kFisher};
   if (text == "gram") return {StatisticsKind::kInput};
   if (text == "kfac") return {StatisticsKind::kInput, StatisticsKind::kOutput};
-  throw input_error(fmt::format("--kind: expected gram, fisher or kfac, got \"{}\"", text));
+  if (text == "block_fisher") return {StatisticsKind::kBlockFisher};
+  throw input_error(
+      fmt::format("--kind: expected gram, fisher, kfac or block_fisher, got \"{}\"", text));
 }
 
 std::vector<WrittenStatistics> complete_statistics(const Suite& suite, const std::string& task_name,

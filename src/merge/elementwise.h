@@ -50,8 +50,16 @@ class ElementwiseRule {
   virtual at::Tensor merge(const Block& block) const = 0;
 };
 
-// (1/T) sum_t D_t and sum_t D_t.
-std::shared_ptr<ElementwiseRule> mean_rule();
+// How much each task weighs beside the others: any number of tasks alike, or two tasks
+// `first_share` and 1 - first_share. T factors, which are 1 where all weigh alike. Throws
+// Error(kInput) if the shares differ and there are not two tasks.
+constexpr double kEqualShares = 0.5;
+std::vector<double> task_shares(double first_share, const std::vector<std::string>& tasks);
+
+// (1/T) sum_t D_t; of two tasks first_share D_1 + (1 - first_share) D_2. See task_shares().
+std::shared_ptr<ElementwiseRule> mean_rule(double first_share = kEqualShares);
+
+// sum_t D_t.
 std::shared_ptr<ElementwiseRule> sum_rule();
 
 // The sum of the updates of a block, added in task order. [size], a new tensor.

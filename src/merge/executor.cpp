@@ -28,6 +28,11 @@ std::vector<Update> updates_on(c10::Device device, const std::vector<Update>& up
   return moved;
 }
 
+// A matrix as it is, a vector as one column.
+at::Tensor as_matrix(const at::Tensor& tensor) {
+  return tensor.dim() == 1 ? tensor.view({-1, 1}) : tensor;
+}
+
 template <typename Item>
 std::vector<Item> chosen(const std::vector<Item>& items, const std::vector<size_t>& which) {
   std::vector<Item> out;
@@ -219,10 +224,11 @@ class Executor {
       source = factor_source(store, chosen_hashes(out.hashes, points_[p].tasks));
       if (settings_.cache == nullptr) source.least_common = least_common(piece, points_);
     }
+    for (Update& update : updates) update = Update(as_matrix(update.dense()));
     Merged merged = points_[p].rules.matrix(
         Factors(updates_on(settings_.device, std::move(updates)), std::move(source)),
-        {piece.info, piece.first, out.base});
-    out.points[p].update = merged.update.to(c10::kCPU);
+        {piece.info, piece.first, as_matrix(out.base)});
+    out.points[p].update = merged.update.to(c10::kCPU).view(out.base.sizes());
     out.points[p].findings = merged.findings;
   }
 

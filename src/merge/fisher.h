@@ -13,8 +13,9 @@ namespace isomerge {
 
 // sum_t F_t D_t / sum_t F_t with F_t = max(Fisher of expert t, floor), in fp64: with alpha 1 the
 // model is sum_t F_t theta_t / sum_t F_t. Of a tensor without Fisher information (no gradient ever
-// reached it) everything is at the floor: the mean. cost  one pass over updates and statistics.
+// reached it) everything is at the floor: the mean. Of two tasks the floored Fishers are scaled by
+// task_shares(). cost  one pass over updates and statistics.
 std::shared_ptr<ElementwiseRule> fisher_rule(std::shared_ptr<const StatisticsSet> statistics,
-                                             double floor);
+                                             double floor, double first_share = kEqualShares);
 
 }  // namespace isomerge

@@ -33,9 +33,14 @@ Operator sum_operator(const MatsMetric& metric, size_t tasks) {
   if (!metric.entries.empty()) {
     return [total = sum_of(metric.entries)](const at::Tensor& w) { return total * w; };
   }
-  if (metric.inputs.empty()) return [](const at::Tensor& w) { return w.clone(); };
+  if (metric.inputs.empty() && metric.outputs.empty()) {
+    return [](const at::Tensor& w) { return w.clone(); };
+  }
   if (metric.outputs.empty()) {
     return [total = sum_of(metric.inputs)](const at::Tensor& w) { return multiply(w, total); };
+  }
+  if (metric.inputs.empty()) {
+    return [total = sum_of(metric.outputs)](const at::Tensor& w) { return multiply(total, w); };
   }
   return [&metric, tasks](const at::Tensor& w) {
     at::Tensor sum = apply(metric, 0, w);

@@ -28,11 +28,12 @@ struct MatsMetric {
 };
 
 // Solves  sum_t C_t(W) = sum_t C_t(W_t)  for W [m, n], C_t(W) = B_t W A_t with B_t of `outputs`,
-// A_t of `inputs` (K-FAC), or F_t * W entry by entry, or W; from the start chosen, in the updates'
+// A_t of `inputs` (K-FAC; either may be left out, and a vector is one column whose block of Fisher
+// information is B_t), or F_t * W entry by entry, or W; from the start chosen, in the updates'
 // dtype (fp32 in the released code). The result is W - base. The number of steps, whether it
-// converged and the residuals are findings. Inputs alone are summed first: then a step costs one
-// product, and where many steps are allowed none, since they are taken in the basis of the sum's
-// eigenvectors, in which they are the same.
+// converged and the residuals are findings. Inputs alone, or outputs alone, are summed first: then
+// a step costs one product; with inputs alone and many steps allowed none, since they are taken in
+// the basis of the sum's eigenvectors, in which they are the same.
 // cost  (2 m n^2 + 2 m^2 n) (T + steps T) flops; inputs alone: 2 m n^2 T and the eigenproblem
 Merged merge_mats(const Factors& factors, const at::Tensor& base, const MatsMetric& metric,
                   const MatsOptions& options);

@@ -39,7 +39,9 @@ Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
   return {.other = mean_rule(), .matrix = matrix, .matrix_cost = cost};
 }
 
-Rules average_rules(const Options&, const MethodInputs&) { return {mean_rule()}; }
+Rules average_rules(const Options& options, const MethodInputs&) {
+  return {mean_rule(std::get<double>(options.at("first_share")))};
+}
 
 Rules task_arithmetic_rules(const Options&, const MethodInputs&) { return {sum_rule()}; }
 
@@ -98,7 +100,8 @@ Rules iso_cts_rules(const Options& options, const MethodInputs&) {
 }
 
 Rules fisher_rules(const Options& options, const MethodInputs& inputs) {
-  return {fisher_rule(inputs.statistics, std::get<double>(options.at("floor")))};
+  return {fisher_rule(inputs.statistics, std::get<double>(options.at("floor")),
+                      std::get<double>(options.at("first_share")))};
 }
 
 Rules regmean_rules(const Options& options, const MethodInputs& inputs) {
@@ -173,6 +176,11 @@ Rules mats_rules(const Options& options, const MethodInputs& inputs) {
                   return kind == StatisticsKind::kFisher || statistics->have_grams(kind, name);
                 });
               },
+          .takes_vector =
+              [=](const std::string& name) {
+                return kinds == std::vector{StatisticsKind::kBlockFisher} &&
+                       statistics->have_grams(StatisticsKind::kBlockFisher, name);
+              },
           .matrix_cost =
               [=](int64_t m, int64_t n, int64_t tasks) {
                 return mats_cost(m, n, tasks, resolved.solver.iterations);
@@ -187,6 +195,7 @@ std::vector<StatisticsKind> statistics_of(const std::string& method, const Optio
   if (method != "mats") return {};
   const auto& objective = std::get<std::string>(options.at("objective"));
   if (objective == "fisher") return {StatisticsKind::kFisher};
+  if (objective == "block_fisher") return {StatisticsKind::kBlockFisher};
   if (objective == "regmean") return {StatisticsKind::kInput};
   if (objective == "kfac") return {StatisticsKind::kInput, StatisticsKind::kOutput};
   return {};

@@ -15,8 +15,9 @@ int64_t Piece::entries() const {
 }
 
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules) {
-  return piece.role == Role::kMatrix && rules.matrix && !piece.is_unchanged &&
-         (!rules.takes || rules.takes(piece.info.name));
+  if (!rules.matrix || piece.is_unchanged) return false;
+  if (piece.is_vector) return rules.takes_vector && rules.takes_vector(piece.info.name);
+  return piece.role == Role::kMatrix && (!rules.takes || rules.takes(piece.info.name));
 }
 
 std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
@@ -32,7 +33,7 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
       [&](size_t i) {
         throw_if_interrupted();
         const TensorInfo& info = updates.tensors()[i];
-        Piece piece{info, roles.role_of(info), false, 0, row_count(info)};
+        Piece piece{info, roles.role_of(info), false, 0, row_count(info), roles.is_vector(info)};
         piece.is_unchanged = is_for_some_rule(piece) && updates.is_unchanged(info.name);
         return piece;
       },
@@ -56,7 +57,7 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
 }
 
 MatrixCost cost_of(const Piece& piece, const MergePoint& point) {
-  return point.rules.matrix_cost(piece.rows, piece.info.shape[1],
+  return point.rules.matrix_cost(piece.rows, piece.is_vector ? 1 : piece.info.shape[1],
                                  static_cast<int64_t>(point.tasks.size()));
 }
 

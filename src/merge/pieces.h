@@ -15,16 +15,17 @@ struct Piece {
   Role role = Role::kOther;
   bool is_unchanged = false;  // no expert differs from the base; found out for matrices only
   int64_t first = 0, rows = 0;
+  bool is_vector = false;  // RoleRules::is_vector()
 
   bool is_whole() const { return rows == row_count(info); }
   bool is_first() const { return first == 0; }
   int64_t entries() const;  // of this piece
 };
 
-// The pieces of all tensors in file order. A matrix that some matrix rule will see is one piece,
-// three where packed attention is split, unless no expert changed it: such a one (a token embedding
-// of many million entries, say) goes by blocks like everything else. Cost: reads the unchanged
-// matrices once, of others one block.
+// The pieces of all tensors in file order. A matrix, or vector, that some matrix rule will see is
+// one piece, three where packed attention is split, unless no expert changed it: such a one (a
+// token embedding of many million entries, say) goes by blocks like everything else. Cost: reads
+// the unchanged matrices once, of others one block.
 std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
                                    const RoleRules& roles, int threads);
 

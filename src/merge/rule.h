@@ -65,6 +65,8 @@ struct Rules {
   std::shared_ptr<ElementwiseRule> other;
   MatrixRule matrix = {};                                   // [m, n]; may be empty
   std::function<bool(const std::string& name)> takes = {};  // which matrices; empty: all
+  // Which vectors `matrix` sees whole, as one column [n, 1]; empty: none.
+  std::function<bool(const std::string& name)> takes_vector = {};
   std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
 };
 

@@ -57,9 +57,10 @@ std::vector<CandidateScore> ExperimentRecords::scores(const Row& row) {
   const Row reference = fine_tuned_row(row.task_set);
   const std::string& split = experiment_.select.split;
   const auto fine_tuned = find_all(reference, reference.candidates.front(), split);
+  const std::vector<bool> counted = experiment_.select.counted(row.task_set);
   std::vector<CandidateScore> scores;
   for (const Candidate& candidate : row.candidates) {
-    scores.push_back(candidate_score(find_all(row, candidate, split), fine_tuned));
+    scores.push_back(candidate_score(find_all(row, candidate, split), fine_tuned, counted));
   }
   return scores;
 }

@@ -210,6 +210,14 @@ Table build_table(ExperimentRecords& records) {
     if (used.count(task.name) == 0 || task.note.empty()) continue;
     add_footnote(table, fmt::format("{}: {}", task.title, task.note));
   }
+  if (!experiment.select.tasks.empty()) {
+    std::vector<std::string> counted;
+    for (const std::string& task : experiment.select.tasks) {
+      counted.push_back(require_task(experiment.suite, task).title);
+    }
+    add_footnote(table,
+                 fmt::format("What a row chooses, it chooses on {} alone.", join(counted, ", ")));
+  }
   if (experiment.bf16_encoder) add_footnote(table, "The encoder computed in bf16.");
   rank_rows(table, records);
   if (experiment.published) add_published(*experiment.published, &table);

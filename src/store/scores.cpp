@@ -8,18 +8,17 @@ std::optional<Accuracy> find_accuracy(const FoundRecord& record) {
 }
 
 CandidateScore candidate_score(const std::vector<FoundRecord>& merged,
-                               const std::vector<FoundRecord>& fine_tuned) {
+                               const std::vector<FoundRecord>& fine_tuned,
+                               const std::vector<bool>& counted) {
   bool missing = false;
   std::vector<Accuracy> got, reference;
   for (const auto& [records, accuracies] :
        {std::pair{&merged, &got}, std::pair{&fine_tuned, &reference}}) {
-    for (const FoundRecord& record : *records) {
+    for (size_t t = 0; t < records->size(); ++t) {
+      const FoundRecord& record = (*records)[t];
       if (record && record->status == RunStatus::kFailed) return CandidateScore::failed();
-      if (const auto accuracy = find_accuracy(record)) {
-        accuracies->push_back(*accuracy);
-      } else {
-        missing = true;
-      }
+      if (!record) missing = true;
+      if (record && counted[t]) accuracies->push_back(find_accuracy(record).value());
     }
   }
   if (missing) return {};

@@ -16,9 +16,11 @@ using FoundRecord = std::optional<Record>;  // nothing: not run yet
 std::optional<Accuracy> find_accuracy(const FoundRecord& record);
 
 // The score of one candidate from its validation records, one per task, and those of the
-// single-task models in the same order: their mean normalised accuracy. Missing if any record is
-// missing and none failed; failed if any failed, or if a single-task model is never right.
+// single-task models in the same order: their mean normalised accuracy over the tasks that count.
+// Missing if any record is missing and none failed; failed if any failed, or if a single-task model
+// that counts is never right.
 CandidateScore candidate_score(const std::vector<FoundRecord>& merged,
-                               const std::vector<FoundRecord>& fine_tuned);
+                               const std::vector<FoundRecord>& fine_tuned,
+                               const std::vector<bool>& counted);
 
 }  // namespace isomerge

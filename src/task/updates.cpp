@@ -102,6 +102,11 @@ Role RoleRules::role_of(const TensorInfo& info) const {
   return is_matrix && !any_matches(average, info.name) ? Role::kMatrix : Role::kOther;
 }
 
+bool RoleRules::is_vector(const TensorInfo& info) const {
+  return info.shape.size() == 1 && role_of(info) == Role::kOther &&
+         !any_matches(average, info.name);
+}
+
 int64_t RoleRules::parts_of(const TensorInfo& info) const {
   const bool is_packed =
       info.name.ends_with("in_proj_weight") && info.shape.size() == 2 && info.shape[0] % 3 == 0;

@@ -47,6 +47,9 @@ struct RoleRules {
 
   Role role_of(const TensorInfo& info) const;
 
+  // Whether a matrix rule may take it as one column: floating, 1-D, neither excluded nor averaged.
+  bool is_vector(const TensorInfo& info) const;
+
   // How many matrices of equal numbers of rows a tensor of role kMatrix is: 3 or 1.
   int64_t parts_of(const TensorInfo& info) const;
 

@@ -1,8 +1,10 @@
 #include "train/finetune.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
@@ -12,6 +14,7 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/output.h"
 #include "checkpoint/safetensors.h"
@@ -41,6 +44,21 @@ void require_usable_output(const FinetuneTask& task, const fs::path& out) {
   require_writable_folder(fs::absolute(out).parent_path());
 }
 
+// Those of the parameters that a glob names; all if there is none.
+Weights trained_of(Weights parameters, const std::vector<std::string>& globs) {
+  for (const std::string& glob : globs) {
+    const bool is_used = std::any_of(parameters.begin(), parameters.end(),
+                                     [&](const auto& it) { return glob_matches(glob, it.first); });
+    if (!is_used) throw input_error(fmt::format("trainable \"{}\": no such parameter", glob));
+  }
+  std::erase_if(parameters, [&](const auto& it) {
+    return !globs.empty() && std::none_of(globs.begin(), globs.end(), [&](const auto& glob) {
+      return glob_matches(glob, it.first);
+    });
+  });
+  return parameters;
+}
+
 class Run {
  public:
   Run(const FinetuneTask& task, const TrainingRecipe& recipe, const FinetuneSettings& settings)
@@ -49,7 +67,7 @@ class Run {
         inputs_(open_training_inputs(task, settings.device)),
         recipe_(in_steps(recipe, inputs_->training().size())),
         order_(inputs_->training(), static_cast<uint64_t>(recipe_.seed), recipe_.shift),
-        optimizer_(inputs_->module().trainable_parameters(), recipe_.optimizer),
+        optimizer_(trained(), recipe_.optimizer),
         identity_(inputs_->identity) {
     identity_["recipe"] = recipe_text(recipe_);
   }
@@ -70,6 +88,10 @@ class Run {
   }
 
  private:
+  Weights trained() {
+    return trained_of(inputs_->module().trainable_parameters(), recipe_.trainable);
+  }
+
   Accuracy validation_accuracy() const { return inputs_->validate(settings_.threads); }
 
   // Continues where an earlier process stopped, if one did.
@@ -79,7 +101,7 @@ class Run {
     if (!state) return;
     try {
       const at::NoGradGuard no_gradient;
-      for (auto& [name, parameter] : inputs_->module().trainable_parameters()) {
+      for (auto& [name, parameter] : trained()) {
         parameter.copy_(state->parameters.at(name));
       }
       optimizer_.restore(state->optimizer);
@@ -133,7 +155,7 @@ class Run {
   TrainingState state() {
     TrainingState out{step_, loss_, {}, optimizer_.state()};
     const Weights all = inputs_->module().weights();
-    for (const auto& [name, parameter] : inputs_->module().trainable_parameters()) {
+    for (const auto& [name, parameter] : trained()) {
       out.parameters[name] = all.at(name);
     }
     return out;

@@ -29,11 +29,12 @@ struct FinetuneSummary {
   Accuracy before, after;  // of base and expert, the latter as written, on validation examples
 };
 
-// Trains every parameter of the module, starting from the base, so that the task's frozen head
-// answers rightly, or that the module writes the right answer: minimises the task's objective
-// (eval/objective.h) by AdamW (train/optimizer.h)
-// under scheduled_rate(), over the stream of ExampleOrder, in fp32. The module computes as in
-// evaluation. Buffers, and parameters that the loss does not depend on, stay as in the base.
+// Trains every parameter of the module, or those that recipe.trainable names, starting from the
+// base, so that the task's frozen head answers rightly, or that the module writes the right answer:
+// minimises the task's objective (eval/objective.h) by AdamW (train/optimizer.h) under
+// scheduled_rate(), over the stream of ExampleOrder, in fp32. The module computes as in evaluation.
+// Buffers, parameters that are not trained or that the loss does not depend on, stay as in the
+// base.
 //
 // Every `save_every` steps, and after a signal, the state is written to <out>.state; if that file
 // is there and of the same run, training continues from it. It is removed once `out` is written.
@@ -41,8 +42,8 @@ struct FinetuneSummary {
 // the same for any number of threads, wherever the run was stopped.
 //
 // throws  Error(kInput) naming the file: inputs that do not fit each other, a recipe that makes no
-//         sense, a state of another run, a gradient that is NaN or Inf. Error(kInterrupted) after a
-//         signal. Error(kMachine).
+//         sense or names no parameter, a state of another run, a gradient that is NaN or Inf.
+//         Error(kInterrupted) after a signal. Error(kMachine).
 FinetuneSummary finetune(const FinetuneTask& task, const TrainingRecipe& recipe,
                          const FinetuneSettings& settings);
 

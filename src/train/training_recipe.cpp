@@ -59,10 +59,12 @@ TrainingRecipe in_steps(TrainingRecipe recipe, int64_t examples) {
 }
 
 std::string recipe_text(const TrainingRecipe& recipe) {
-  return fmt::format("steps={}/batch={}/lr={}/weight_decay={}/warmup={}/clip={}/shift={}/seed={}",
-                     recipe.steps.value(), recipe.batch, number_text(recipe.learning_rate),
-                     number_text(recipe.optimizer.weight_decay), recipe.warmup,
-                     number_text(recipe.optimizer.clip), recipe.shift, recipe.seed);
+  const std::string text =
+      fmt::format("steps={}/batch={}/lr={}/weight_decay={}/warmup={}/clip={}/shift={}/seed={}",
+                  recipe.steps.value(), recipe.batch, number_text(recipe.learning_rate),
+                  number_text(recipe.optimizer.weight_decay), recipe.warmup,
+                  number_text(recipe.optimizer.clip), recipe.shift, recipe.seed);
+  return recipe.trainable.empty() ? text : text + "/trainable=" + join(recipe.trainable, ",");
 }
 
 }  // namespace isomerge

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "train/optimizer.h"
 
@@ -20,6 +21,7 @@ struct TrainingRecipe {
   OptimizerOptions optimizer;
   int64_t shift = 0;  // images are moved by up to so many pixels in each direction
   int64_t seed = 0;   // of order and moves
+  std::vector<std::string> trainable = {};  // globs of the parameters trained; empty: all
 };
 
 // Throws Error(kInput) that names the first number that makes no sense: neither or both of steps
@@ -31,7 +33,8 @@ void require_valid(const TrainingRecipe& recipe);
 // often. Throws Error(kInput) if there are fewer steps than warm-up.
 TrainingRecipe in_steps(TrainingRecipe recipe, int64_t examples);
 
-// "steps=625/batch=64/lr=0.0003/weight_decay=0.05/warmup=100/clip=1/shift=2/seed=0"
+// "steps=625/batch=64/lr=0.0003/weight_decay=0.05/warmup=100/clip=1/shift=2/seed=0", and where not
+// all parameters are trained "/trainable=*.ia3_l,*norm*".
 std::string recipe_text(const TrainingRecipe& recipe);
 
 }  // namespace isomerge

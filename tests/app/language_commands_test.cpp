@@ -41,7 +41,7 @@ class LanguageCommandsTest : public testing::Test {
 };
 
 TEST_F(LanguageCommandsTest, StatisticsAreGatheredOnceAndMergedWith) {
-  for (const char* kind : {"fisher", "kfac"}) {
+  for (const char* kind : {"fisher", "kfac", "block_fisher"}) {
     const ProgramResult result = statistics(kind);
     EXPECT_EQ(result.exit_code, 0) << result.err;
     expect_mentions(result.out, {"part: ", "past: ", "1 pass"});

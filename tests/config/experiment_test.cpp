@@ -64,6 +64,33 @@ TEST(Experiment, MayNameTasksThatFurtherMeansLeaveOut) {
                   {"line 2", "\"without\"", "no task \"" + task + "x\"", "nearest: \"" + task});
 }
 
+TEST(Experiment, MayChooseOnSomeTasksAlone) {
+  const Lab lab;
+  const std::string methods = "\"methods\": [\"average\"], ";
+  const Names tasks = lab.read("\"tasks\": 2, \"methods\": [\"average\"]").rows[0].task_set;
+  EXPECT_EQ(Select().counted(tasks), (std::vector<bool>{true, true}));
+  const Select select =
+      lab.read(methods + "\"select\": {\"tasks\": [\"" + tasks[1] + "\"]}").select;
+  EXPECT_EQ(select.tasks, Names{tasks[1]});
+  EXPECT_EQ(select.counted(tasks), (std::vector<bool>{false, true}));
+  expect_mentions(lab.error(methods + "\"select\": {\"tasks\": [\"" + tasks[1] + "x\"]}"),
+                  {"line 2", "\"tasks\"", "no task \"" + tasks[1] + "x\""});
+  expect_mentions(
+      lab.error(methods + "\"tasks\": 1, \"select\": {\"tasks\": \"" + tasks[1] + "\"}"),
+      {"line 2", "\"select\"", "no task of " + tasks[1], "average"});
+}
+
+TEST(Experiment, TakesSharesOfTwoTasksAlone) {
+  const Lab lab;
+  const std::string methods =
+      R"("methods": [{"method": "average", "options": {"first_share": "0:1:0.5"}}])";
+  EXPECT_EQ(
+      texts(lab.read(methods + R"(, "tasks": 2, "select": {"axes": ["first_share"]})").rows[0]),
+      (Names{"average/first_share=0/alpha=1", "average/alpha=1", "average/first_share=1/alpha=1"}));
+  expect_mentions(lab.error(methods + ", \"tasks\": [2, 1]"),
+                  {"line 2", "first_share", "two experts", "got 1"});
+}
+
 TEST(Experiment, HoldsWhatItsFileSays) {
   const Lab lab;
   lab.folder().write("e/published.json", "{}");

@@ -89,7 +89,8 @@ TEST(FindOptionProblem, ChecksTypeAndBothEndsOfTheRange) {
   EXPECT_TRUE(wrong(std::string("0.8")));
   EXPECT_TRUE(wrong(std::numeric_limits<double>::quiet_NaN()));
   EXPECT_TRUE(find_option_problem(method, "null", int64_t{1}).has_value());
-  expect_mentions(*find_option_problem(require_method_info("average"), "x", 1.0), {"it has none"});
+  expect_mentions(*find_option_problem(require_method_info("task_arithmetic"), "x", 1.0),
+                  {"it has none"});
 }
 
 // Types that no method of today has.
@@ -103,6 +104,20 @@ TEST(FindOptionProblem, KnowsIntegersAndSwitches) {
   EXPECT_TRUE(find_option_problem(method, "count", 2.0).has_value());
   EXPECT_FALSE(find_option_problem(method, "flag", false).has_value());
   expect_mentions(*find_option_problem(method, "flag", int64_t{1}), {"true or false"});
+}
+
+TEST(FindCountProblem, IsAShareOfTwoAndNotOfItsDefault) {
+  for (const char* name : {"average", "fisher"}) {
+    const MethodInfo& method = require_method_info(name);
+    const auto problem = [&](double share, size_t experts) {
+      return find_count_problem(method, resolve_options(method, {{"first_share", share}}), experts);
+    };
+    EXPECT_FALSE(problem(0.3, 2).has_value());
+    EXPECT_FALSE(problem(0.5, 8).has_value());
+    EXPECT_FALSE(find_count_problem(method, {}, 8).has_value());
+    expect_mentions(problem(0.3, 8).value_or(""), {"\"first_share\"", name, "0.3", "two", "got 8"});
+    EXPECT_TRUE(problem(0.3, 1).has_value());
+  }
 }
 
 TEST(OptionText, IsReadBackAsTheSameValue) {

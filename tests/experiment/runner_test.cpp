@@ -277,6 +277,32 @@ TEST_F(RunnerTest, ChoosesTheFirstHighestMeanNormalisedValidationAccuracy) {
   }
 }
 
+// The mean of two experts is right for neither: each task alone wants more of its own.
+TEST_F(RunnerTest, ChoosesOnTheTasksThatCountAlone) {
+  std::map<std::string, double> shares;
+  for (const std::string task : {"fashion", "digits"}) {
+    std::string text = TemporaryFolder::read(file_);
+    text = text.substr(0, text.find("\"methods\"")) +
+           R"("methods": [{"method": "average", "options": {"first_share": [0.0, 0.5, 1.0]}}],
+              "select": {"axes": ["first_share"], "tasks": [")" +
+           task + "\"]}}";
+    folder_.write("two.json", text);
+    EXPECT_EQ(run("r").failed, 0);
+    const Experiment experiment = read_experiment(file_);
+    const Plan plan = read_plan(folder_ / "r", experiment.stem);
+    const ResultStore store(folder_ / "r");
+    const Row& row = experiment.rows.at(0);
+    for (const Candidate& candidate : row.candidates) {
+      const RunDefinition tested = define_run(experiment, row, candidate, task, "test", plan);
+      if (shares.contains(task) || !store.find(tested)) continue;
+      shares[task] = std::get<double>(candidate.options.at("first_share"));
+    }
+    fs::remove_all(folder_ / "r");
+  }
+  EXPECT_EQ(shares.at("fashion"), 1.0);
+  EXPECT_EQ(shares.at("digits"), 0.0);
+}
+
 TEST_F(RunnerTest, ARecordEqualsMergingToAFileAndEvaluatingThat) {
   run("r");
   const Experiment experiment = read_experiment(file_);

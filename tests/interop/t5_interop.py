@@ -164,6 +164,27 @@ def check_random():
     assert (folder / "a.pt").read_bytes() == (folder / "b.pt").read_bytes()
 
 
+@torch.no_grad()
+def check_vectors():
+    """With the vectors of (IA)^3, it is the library's model whose weights have them folded in."""
+    here, model = checkpoint("ia3", SMALL | VERSIONS["v1_1"])
+    exported("--model", here, "--ia3", "--out", here / "model.pt", "--base", here / "base.safetensors")
+    module, weights = torch.jit.load(here / "model.pt").eval(), load_file(here / "base.safetensors")
+    vectors = {key for key in weights if key.endswith(".ia3_l")}
+    places = ("SelfAttention.k", "SelfAttention.v", "EncDecAttention.k", "EncDecAttention.v", "DenseReluDense.wi_1")
+    assert {key.removesuffix(".weight") + ".ia3_l" for key in weights if key.endswith(tuple(f"{it}.weight" for it in places))} == vectors, vectors
+    assert len(vectors) == 3 * 3 + 2 * 5 and all((weights[key] == 1).all() for key in vectors)
+    parameters, library = dict(module.named_parameters()), model.state_dict()
+    for key in vectors:
+        parameters[key].add_(0.3 * torch.randn(parameters[key].shape))
+        library[key.removesuffix("ia3_l") + "weight"].mul_(parameters[key].unsqueeze(1))
+    ids, mask, choices, real = batch()
+    states = module.encode(ids, mask)
+    close(states[mask == 1], model.encoder(input_ids=ids, attention_mask=mask).last_hidden_state[mask == 1], "ia3", "states")
+    labels = choices[:, 0].masked_fill(real[:, 0] == 0, -100)
+    close(module(ids[:1], mask[:1], choices[:1, 0], real[:1, 0]), model(input_ids=ids[:1], attention_mask=mask[:1], labels=labels[:1]).loss.view(1), "ia3", "loss")
+
+
 def check_refusals():
     out = folder / "refused" / "model.pt"
     out.parent.mkdir()
@@ -172,6 +193,8 @@ def check_refusals():
                            ({"decoder_start_token_id": 5}, ["decoder_start_token_id", 5])):  # fmt: skip
         path.write_text(json.dumps(SMALL | changed))
         refused([path, *facts], out, "--model", path)
+    path.write_text(json.dumps(SMALL))
+    refused([path, "--ia3", "wi_1", "relu"], out, "--model", path, "--ia3")
     path.write_text("[")
     refused([path, "not JSON"], out, "--model", path)
     refused([folder / "nowhere"], out, "--model", folder / "nowhere")
@@ -186,5 +209,6 @@ def check_refusals():
 for version, chosen in VERSIONS.items():
     check_version(version, chosen)
 check_random()
+check_vectors()
 check_refusals()
 print("t5: states, scores, losses, gradients and greedy tokens are the library's; names, ties, skeletons and refusals as stated")

@@ -237,7 +237,7 @@ TEST_F(ExecutorTest, AFailureNamesTheTensorOnceAndStopsTheMerge) {
 
 TEST_F(ExecutorTest, AFailureOfTheSinkIsPassedOn) {
   const Updates updates(folder_ / "base.safetensors", experts_);
-  const Rules rules = require_method("average").rules({});
+  const Rules rules = rules_of("average");
   MergeSettings settings;
   settings.threads = 3;
   EXPECT_THROW(merge_points(updates, {point_of_all(rules, updates)}, settings,

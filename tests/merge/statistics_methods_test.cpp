@@ -8,6 +8,7 @@
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
@@ -24,7 +25,7 @@
 namespace isomerge {
 namespace {
 
-constexpr int64_t kRows = 7, kColumns = 5;
+constexpr int64_t kRows = 7, kColumns = 5, kEntries = 4;
 constexpr int kTasks = 3;
 
 std::vector<at::Tensor> grams(int64_t n, uint64_t seed) {
@@ -141,6 +142,27 @@ TEST(Mats, OfInputsAndOutputsSolvesTheKroneckerSystem) {
   EXPECT_LE(relative_error(got.update, want), 1e-6);
 }
 
+// A vector is one column, its block of Fisher information what weighs its outputs.
+TEST(Mats, OfBlocksSolvesTheirSystemForAVector) {
+  const std::vector<Update> updates = random_updates(kRows, 1, kTasks, 60);
+  const at::Tensor start = random_tensor({kRows, 1}, 98);
+  const auto blocks = grams(kRows, 30);
+  at::Tensor system = at::zeros({kRows, kRows}, at::kDouble), right = at::zeros_like(start);
+  for (size_t t = 0; t < kTasks; ++t) {
+    system = system + blocks[t];
+    right = right + at::matmul(blocks[t], start + updates[t].dense());
+  }
+  const at::Tensor want = at::linalg_solve(system, right) - start;
+  for (const MatsStart where : {MatsStart::kTaskArithmetic, MatsStart::kZero}) {
+    const Merged got = merge_mats(Factors(updates), start, {{}, blocks, {}}, steps(200, where));
+    EXPECT_TRUE(got.findings.solver.converged);
+    EXPECT_LE(relative_error(got.update, want), 1e-8);
+  }
+  const at::Tensor one = at::eye(kRows, at::kDouble) * 0.3;
+  const Merged even = merge_mats(Factors(updates), start, {{}, {one, one, one}, {}}, steps(5));
+  EXPECT_LE(relative_error(even.update, sum_of_updates(updates) / 3.0), 1e-12);
+}
+
 TEST(Mats, OfEqualOutputsIsRegMean) {
   const auto of = grams(kColumns, 1);
   const at::Tensor one = at::eye(kRows, at::kDouble) * 0.3;
@@ -187,8 +209,8 @@ class StatisticsMergeTest : public testing::Test {
       const auto path = folder_ / (task + ".safetensors");
       write_safetensors(path, weights(task == "a" ? 2 : 3));
       recipe_.experts.emplace_back(task, path);
-      for (const auto kind :
-           {StatisticsKind::kFisher, StatisticsKind::kInput, StatisticsKind::kOutput}) {
+      for (const auto kind : {StatisticsKind::kFisher, StatisticsKind::kInput,
+                              StatisticsKind::kOutput, StatisticsKind::kBlockFisher}) {
         write_statistics(task, kind, hash_file(path));
       }
     }
@@ -201,19 +223,21 @@ class StatisticsMergeTest : public testing::Test {
 
   static Weights weights(uint64_t seed) {
     return {{"m", random_tensor({kRows, kColumns}, seed).to(at::kFloat)},
-            {"v", random_tensor({4}, seed + 50).to(at::kFloat)}};
+            {"v", random_tensor({kEntries}, seed + 50).to(at::kFloat)}};
   }
 
   at::Tensor statistic(const std::string& task, StatisticsKind kind,
                        const std::string& name) const {
     const uint64_t seed = (task == "a" ? 7 : 8) + 10 * static_cast<uint64_t>(kind);
     if (kind == StatisticsKind::kFisher) {
-      return random_tensor(name == "m" ? at::IntArrayRef{kRows, kColumns} : at::IntArrayRef{4},
-                           seed)
+      return random_tensor(
+                 name == "m" ? at::IntArrayRef{kRows, kColumns} : at::IntArrayRef{kEntries}, seed)
           .square()
           .to(at::kFloat);
     }
-    const int64_t n = kind == StatisticsKind::kInput ? kColumns : kRows;
+    const int64_t n = kind == StatisticsKind::kInput    ? kColumns
+                      : kind == StatisticsKind::kOutput ? kRows
+                                                        : kEntries;
     const at::Tensor a = random_tensor({n + 2, n}, seed);
     return at::matmul(a.t(), a).to(at::kFloat);
   }
@@ -223,6 +247,8 @@ class StatisticsMergeTest : public testing::Test {
     Weights tensors;
     if (kind == StatisticsKind::kFisher) {
       for (const std::string name : {"m", "v"}) tensors[name] = statistic(task, kind, name);
+    } else if (kind == StatisticsKind::kBlockFisher) {
+      tensors["block_fisher/v"] = pack_symmetric(statistic(task, kind, "v"));
     } else {
       tensors[kind_text(kind) + "/m"] = pack_symmetric(statistic(task, kind, "m"));
       if (kind == StatisticsKind::kInput) metadata[input_key("m")] = "input/m";
@@ -255,6 +281,19 @@ TEST_F(StatisticsMergeTest, FisherWeighsEveryEntryOfEveryTensor) {
   EXPECT_LE(relative_error(flat.at("m"), (weights(2).at("m") + weights(3).at("m")) / 2), 1e-6);
 }
 
+TEST_F(StatisticsMergeTest, FisherScalesFlooredFishersByTheSharesOfTwoExperts) {
+  for (const double share : {0.0, 0.3, 0.5, 1.0}) {
+    const Weights got = merge("fisher", {{"first_share", share}, {"floor", 0.5}});
+    for (const std::string name : {"m", "v"}) {
+      const at::Tensor fa = statistic("a", StatisticsKind::kFisher, name).clamp_min(0.5) * share,
+                       fb = statistic("b", StatisticsKind::kFisher, name).clamp_min(0.5) *
+                            (1 - share);
+      const at::Tensor want = (fa * weights(2).at(name) + fb * weights(3).at(name)) / (fa + fb);
+      EXPECT_LE(relative_error(got.at(name), want), 1e-6) << name << " " << share;
+    }
+  }
+}
+
 TEST_F(StatisticsMergeTest, RegMeanAndMatsReadTheirStatisticsAndAverageTheRest) {
   const at::Tensor mean = (weights(2).at("v") + weights(3).at("v")) / 2;
   const at::Tensor ga = statistic("a", StatisticsKind::kInput, "m").to(at::kDouble),
@@ -272,6 +311,28 @@ TEST_F(StatisticsMergeTest, RegMeanAndMatsReadTheirStatisticsAndAverageTheRest) 
   EXPECT_LE(relative_error(mats.at("v"), mean), 1e-6);
   const Weights kfac = merge("mats");
   EXPECT_GT(relative_error(kfac.at("m"), want), 1e-3);
+}
+
+TEST_F(StatisticsMergeTest, MatsOfBlocksSolvesVectorsAndAveragesTheRest) {
+  const Options blocks{{"objective", std::string("block_fisher")},
+                       {"stopping", std::string("current")}};
+  const auto of = [&](const char* task) {
+    return statistic(task, StatisticsKind::kBlockFisher, "v").to(at::kDouble);
+  };
+  const auto vector = [&](uint64_t seed) { return weights(seed).at("v").to(at::kDouble); };
+  const at::Tensor want = at::linalg_solve(
+      of("a") + of("b"), at::matmul(of("a"), vector(2)) + at::matmul(of("b"), vector(3)));
+  const at::Tensor mean = (vector(2) + vector(3)) / 2;
+  const Weights got = merge("mats", blocks);
+  EXPECT_LE(relative_error(got.at("v"), want), 1e-5);
+  EXPECT_GT(relative_error(got.at("v"), mean), 1e-2);
+  EXPECT_LE(relative_error(got.at("m"), (weights(2).at("m") + weights(3).at("m")) / 2), 1e-6);
+  recipe_.average = {"v"};
+  EXPECT_LE(relative_error(merge("mats", blocks).at("v"), mean), 1e-6);
+  recipe_.average = {};
+  write_statistics("b", StatisticsKind::kBlockFisher, "0123");
+  expect_mentions(error_message([&] { merge("mats", blocks); }),
+                  {"b.block_fisher.safetensors", "another expert", "0123"});
 }
 
 TEST_F(StatisticsMergeTest, RefusesStatisticsOfAnotherModel) {

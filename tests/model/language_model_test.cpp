@@ -2,6 +2,7 @@
 
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/equal.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -34,6 +35,31 @@ class T5Test : public testing::TestWithParam<const char*> {
     return name + "." + std::to_string(batch_);
   }
 };
+
+TEST(T5WithVectors, OfOnesIsTheT5WithoutThem) {
+  const LanguageModel plain(kFolder / "v1_1_untied.pt");
+  LanguageModel model(kFolder / "v1_1_ia3.pt");
+  Weights weights = plain.weights();
+  size_t vectors = 0;
+  for (const TensorInfo& info : model.layout()) {
+    if (weights.contains(info.name)) continue;
+    EXPECT_TRUE(info.name.ends_with(".ia3_l")) << info.name;
+    weights[info.name] = at::ones(info.shape);
+    ++vectors;
+  }
+  EXPECT_EQ(vectors, 2u * 3 + 3u * 5);
+  model.bind(weights, "ones");
+  const Checkpoint golden(kFolder / "v1_1_untied.safetensors");
+  const Tokens prompts{golden.read("input_ids.0"), golden.read("input_mask.0")},
+      choices{golden.read("choices.0"), golden.read("choice_mask.0")};
+  const auto scores = [&](const LanguageModel& of) {
+    return of.score(of.encode(prompts), prompts, choices);
+  };
+  EXPECT_TRUE(at::equal(scores(model), scores(plain)));
+  weights.at("decoder.block.2.layer.1.EncDecAttention.v.ia3_l").mul_(2);
+  model.bind(weights, "twice");
+  EXPECT_FALSE(at::equal(scores(model), scores(plain)));
+}
 
 TEST_P(T5Test, EncoderStatesAreThoseOfTheLibraryWhereThereAreTokens) {
   for (batch_ = 0; batch_ < kBatches; ++batch_) {

@@ -118,6 +118,23 @@ TEST(Table, MarksAnOptimumAtTheEdgeOfItsGrid) {
   EXPECT_EQ(table.footnotes.size(), 1u);
 }
 
+TEST(Table, ChoosesOnTheTasksThatCountAndSaysSo) {
+  ExampleTable example;
+  example.experiment().rows.reserve(2);
+  example.put(example.add_row("fine_tuned", {}), 0, "val", {10, 8});
+  const Row& sum = example.add_row("task_arithmetic", {0.1, 0.2, 0.3});
+  example.put(sum, 0, "val", {9, 1});
+  example.put(sum, 1, "val", {7, 7});
+  example.put(sum, 2, "val", {1, 8});
+  EXPECT_EQ(example.table().rows[1].alpha, 0.2);
+  EXPECT_FALSE(mentions(example.table().footnotes, "alone"));
+  example.experiment().select.tasks = {"digits"};
+  EXPECT_EQ(example.table().rows[1].alpha, 0.1);
+  EXPECT_TRUE(mentions(example.table().footnotes, "chooses on Digits alone"));
+  example.experiment().select.tasks = {"fashion"};
+  EXPECT_EQ(example.table().rows[1].alpha, 0.3);
+}
+
 // Denominators come from the split that is divided: 8 of 10 on validation, 4 of 10 on test.
 TEST(Table, NormalisesEachSplitByItself) {
   ExampleTable example;

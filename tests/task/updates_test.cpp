@@ -134,6 +134,16 @@ TEST(RoleRules, MatricesAreExactlyTwoDimensionalAndNotTheTextProjection) {
   EXPECT_EQ(rules.role_of({"ids", at::kLong, {4, 3}}), Role::kCopied);
 }
 
+TEST(RoleRules, VectorsAreWhatIsOneDimensionalAndNeitherExcludedNorAveraged) {
+  const RoleRules rules{{"frozen*"}, {"plain*"}};
+  EXPECT_TRUE(rules.is_vector({"k.ia3_l", at::kFloat, {4}}));
+  EXPECT_FALSE(rules.is_vector({"k.weight", at::kFloat, {4, 1}}));
+  EXPECT_FALSE(rules.is_vector({"scale", at::kFloat, {}}));
+  EXPECT_FALSE(rules.is_vector({"ids", at::kLong, {4}}));
+  EXPECT_FALSE(rules.is_vector({"frozen.ia3_l", at::kFloat, {4}}));
+  EXPECT_FALSE(rules.is_vector({"plain.ia3_l", at::kFloat, {4}}));
+}
+
 TEST(RoleRules, PackedAttentionIsThreeMatricesOnlyWhereThatIsWanted) {
   const auto info = [](const std::string& name, std::vector<int64_t> shape) {
     TensorInfo made;

@@ -241,6 +241,24 @@ TEST_F(FinetuneTest, LeavesBuffersUnusedParametersAndWholeNumbersAsTheyAre) {
   }
 }
 
+TEST_F(FinetuneTest, TrainsTheNamedParametersAlone) {
+  keep_state_at("step 20 of");
+  recipe_.trainable = {"*.bias"};
+  const std::string bytes = expert();
+  set_log_sink({});
+  const Checkpoint base(task_.base), got(settings_.out);
+  EXPECT_TRUE(at::equal(got.read("visual.proj"), base.read("visual.proj")));
+  EXPECT_FALSE(at::equal(got.read("visual.bias"), base.read("visual.bias")));
+  EXPECT_TRUE(got.metadata().at("isomerge.finetune.recipe").ends_with("/trainable=*.bias"));
+  EXPECT_EQ(expert("kept"), bytes) << "from a state of these parameters alone";
+  EXPECT_EQ(summary_.resumed_at, 20);
+}
+
+TEST_F(FinetuneTest, RefusesToTrainWhatIsNotThere) {
+  recipe_.trainable = {"*.bias", "*.ia3_l"};
+  expect_mentions(refusal(), {"trainable \"*.ia3_l\"", "no such parameter"});
+}
+
 TEST_F(FinetuneTest, NeverTouchesTheHeads) {
   const std::string before = TemporaryFolder::read(task_.heads);
   expert();
