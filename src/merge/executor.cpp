@@ -1,7 +1,6 @@
 #include "merge/executor.h"
 
 #include <algorithm>
-#include <mutex>
 #include <numeric>
 
 #include <ATen/ops/empty.h>
@@ -14,6 +13,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "factor/factor_memory.h"
+#include "merge/scan_pass.h"
 #include "task/entries.h"
 #include "task/named_work.h"
 
@@ -89,7 +89,7 @@ class Executor {
     for (size_t p = 0; p < points_.size(); ++p) {
       points_[p].rules.other->prepare(names_[p], settings_.dtype);
     }
-    const int scans = most_scans();
+    const int scans = most_scans(points_);
     uint64_t total = 0;
     for (const Piece& piece : pieces_) total += bytes_of(piece);
     Progress progress("merging", total * static_cast<uint64_t>(scans + 1));
@@ -153,12 +153,6 @@ class Executor {
   uint64_t memory(const Piece& piece) const {
     return memory_of(piece, points_, static_cast<int64_t>(updates_.tasks().size()),
                      settings_.dtype);
-  }
-
-  int most_scans() const {
-    int most = 0;
-    for (const MergePoint& point : points_) most = std::max(most, point.rules.other->scans());
-    return most;
   }
 
   template <typename Compute, typename Consume>
@@ -242,52 +236,25 @@ class Executor {
 
   // Whether scans see this piece, and thus have checked it.
   bool is_scanned(const Piece& piece) const {
-    return most_scans() > 0 && piece.role != Role::kCopied && piece.role != Role::kExcluded;
+    return most_scans(points_) > 0 && piece.role != Role::kCopied && piece.role != Role::kExcluded;
   }
 
-  using ScanStates = std::vector<std::unique_ptr<ScanState>>;  // by point; empty: no such pass
-
-  ScanStates start_scan(int scan) const {
-    ScanStates states(points_.size());
-    for (size_t p = 0; p < points_.size(); ++p) {
-      ElementwiseRule& rule = *points_[p].rules.other;
-      if (scan < rule.scans()) states[p] = rule.start_scan(scan);
-    }
-    return states;
-  }
-
-  // One pass of the element-wise rules over all entries that are merged. Threads borrow states, so
-  // there are never more of them than threads.
+  // One pass of the element-wise rules over all entries that are merged.
   void run_scan(int scan, Progress* progress) {
-    std::mutex mutex;
-    std::vector<ScanStates> idle;
+    ScanPass pass(points_, scan);
     for_each_piece(
         [&](const Piece& piece) {
           if (!is_scanned(piece)) return true;
-          ScanStates states;
-          {
-            const std::lock_guard lock(mutex);
-            if (!idle.empty()) states = std::move(idle.back()), idle.pop_back();
-          }
-          if (states.empty()) states = start_scan(scan);
           const Updates::Loaded loaded =
               updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
                                  {.hashes = false, .check = scan == 0});
-          for (size_t p = 0; p < points_.size(); ++p) {
-            if (!states[p]) continue;
-            states[p]->fold(block_of(piece, names_[p], chosen(loaded.updates, points_[p].tasks)));
-          }
-          const std::lock_guard lock(mutex);
-          idle.push_back(std::move(states));
+          pass.fold([&](size_t p) {
+            return block_of(piece, names_[p], chosen(loaded.updates, points_[p].tasks));
+          });
           return true;
         },
         [&](const Piece& piece, bool) { report(piece, progress); });
-    const ScanStates totals = start_scan(scan);
-    for (size_t p = 0; p < points_.size(); ++p) {
-      if (!totals[p]) continue;
-      for (const ScanStates& states : idle) totals[p]->absorb(*states[p]);
-      points_[p].rules.other->finish_scan(scan, *totals[p]);
-    }
+    pass.finish();
   }
 
   static constexpr uint64_t kSmallPieces = uint64_t{64} << 20;

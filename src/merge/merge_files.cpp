@@ -16,6 +16,7 @@
 #include "checkpoint/tensor_hash.h"
 #include "config/configuration.h"
 #include "config/method_info.h"
+#include "merge/merged_file.h"
 #include "merge/method.h"
 #include "merge/tall_mask_file.h"
 
@@ -38,105 +39,10 @@ void require_fitting_output(const Recipe& recipe, OutputKind kind, const Checkpo
   }
 }
 
-at::ScalarType output_dtype(const Recipe& recipe, const TensorInfo& info) {
-  if (!is_floating(info.dtype)) return info.dtype;
-  if (const auto chosen = chosen_dtype(recipe.dtype)) return *chosen;
-  return recipe.update_only ? compute_dtype(recipe.precision) : info.dtype;
-}
-
-template <typename Tensor>  // MergedPiece or MergedTensor
-at::Tensor output_value(const Recipe& recipe, double alpha, Role role, const Tensor& tensor) {
-  if (role == Role::kCopied) return tensor.base;
-  return recipe.update_only ? tensor.update : tensor.base.add(tensor.update, alpha);
-}
-
-constexpr size_t kHashLength = 32;
-
-std::string base_key() { return "isomerge.base"; }
-std::string expert_key(const std::string& task) { return "isomerge.expert." + task; }
-
-// The hashes are known only when everything was read: their places are kept.
-std::map<std::string, std::string> output_metadata(const Recipe& recipe, double alpha) {
-  std::vector<std::string> tasks;
-  for (const auto& [task, path] : recipe.experts) tasks.push_back(task);
-  const auto shown_alpha = recipe.update_only ? std::nullopt : std::optional(alpha);
-  const std::string no_hash(kHashLength, '0');
-  std::map<std::string, std::string> metadata = {
-      {"format", "pt"},  // what other readers of safetensors expect to find
-      {"isomerge.recipe", configuration_text({recipe.method, shown_options(recipe), shown_alpha})},
-      {"isomerge.tasks", join(tasks, ",")},
-      {"isomerge.precision", precision_text(recipe.precision)},
-      {"isomerge.attention", attention_text(recipe.split_attention)},
-      {kContentKey, recipe.update_only ? kContentUpdate : kContentModel},
-      {base_key(), no_hash}};
-  for (const std::string& task : tasks) metadata[expert_key(task)] = no_hash;
-  if (!recipe.masks.empty()) metadata["isomerge.masks"] = TallMaskFile(recipe.masks).hash();
-  return metadata;
-}
-
-std::string model_card(const Recipe& recipe, double alpha) {
-  const MethodInfo& method = require_method_info(recipe.method);
-  std::string card = fmt::format(
-      "# {}\n\nMerged by isomerge: {} of {} experts{}.\n\n    {}\n\n    {}\n\n{}\n\nTasks:\n",
-      recipe.out.has_filename() ? recipe.out.filename().string()
-                                : recipe.out.parent_path().filename().string(),
-      method.title, recipe.experts.size(), recipe.update_only ? " (the merged update alone)" : "",
-      configuration_text({recipe.method, shown_options(recipe), alpha}), method.formula,
-      method.source);
-  for (const auto& [task, path] : recipe.experts) card += fmt::format("- {}\n", task);
-  return card + "\nThe hashes of base and experts are in the metadata of the safetensors files.\n";
-}
-
-// The output of one recipe while it is written.
-class OutputFile {
- public:
-  OutputFile(const Recipe& recipe, const Updates& updates)
-      : recipe_(recipe),
-        alpha_(resolved_alpha(recipe)),
-        output_(recipe.out, output_kind(recipe.out), infos(updates),
-                output_metadata(recipe, alpha_), folder(updates)) {}
-
-  void write(const MergedPiece& part) {
-    const Piece& piece = part.piece;
-    if (recipe_.update_only && piece.role == Role::kCopied) return;
-    output_.write(piece.info.name, output_value(recipe_, alpha_, piece.role, part));
-  }
-
-  void set_hashes(const std::vector<std::string>& tasks, const MergeSummary& summary) {
-    output_.set_metadata(base_key(), summary.base_hash);
-    for (size_t t = 0; t < tasks.size(); ++t) {
-      output_.set_metadata(expert_key(tasks[t]), summary.expert_hashes[t]);
-    }
-  }
-
-  void commit() { output_.commit(); }
-
- private:
-  std::vector<TensorInfo> infos(const Updates& updates) const {
-    std::vector<TensorInfo> infos;
-    for (TensorInfo info : updates.tensors()) {
-      if (recipe_.update_only && !is_floating(info.dtype)) continue;
-      info.dtype = output_dtype(recipe_, info);
-      infos.push_back(std::move(info));
-    }
-    return infos;
-  }
-
-  FolderOptions folder(const Updates& updates) const {
-    if (output_kind(recipe_.out) != OutputKind::kFolder) return {};
-    return folder_beside(recipe_.out, updates.base(), recipe_.shard_bytes,
-                         model_card(recipe_, alpha_));
-  }
-
-  const Recipe& recipe_;
-  double alpha_;
-  StreamedOutput output_;
-};
-
 std::vector<MergeSummary> write_streamed(const std::vector<Recipe>& recipes, const Updates& updates,
                                          const MergeSettings& settings) {
   const RecipePoints merges = recipe_points(recipes, updates);
-  std::deque<OutputFile> outputs;
+  std::deque<MergedFile> outputs;
   for (const Recipe& recipe : recipes) outputs.emplace_back(recipe, updates);
   const auto summaries =
       merge_points(updates, merges.points, settings, [&](size_t point, const MergedPiece& part) {
@@ -149,7 +55,7 @@ std::vector<MergeSummary> write_streamed(const std::vector<Recipe>& recipes, con
     out.push_back(summaries[merges.of_recipe[i]]);
     outputs[i].set_hashes(updates.tasks(), out.back());
   }
-  for (OutputFile& output : outputs) output.commit();
+  for (MergedFile& output : outputs) output.commit();
   return out;
 }
 
