@@ -90,6 +90,16 @@ double place_legend(const Figure& figure, FigureLayout& layout) {
   return height + 2.0 * kEdge;
 }
 
+// Up to three panels side by side, as many as leave room for their titles.
+size_t columns_of(const Figure& figure, double width, double margins) {
+  if (!figure.is_wide) return 1;
+  std::vector<std::string> titles;
+  for (const Panel& panel : figure.panels) titles.push_back(panel.title);
+  size_t columns = std::min<size_t>(figure.panels.size(), 3);
+  while (columns > 1 && widest(titles) > width / static_cast<double>(columns) - margins) --columns;
+  return columns;
+}
+
 }  // namespace
 
 double text_width(const std::string& text) {
@@ -105,10 +115,11 @@ FigureLayout lay_out(const Figure& figure) {
   FigureLayout layout;
   layout.width = figure.is_wide ? kPageWidth : kColumnWidth;
   const size_t count = figure.panels.size();
-  const size_t columns = figure.is_wide ? std::min<size_t>(count, 3) : 1;
+  const double left = left_margin(figure), right = kEdge + 2.0;
+  // A title is centred above what is drawn and may stand over as far as the margin on the right.
+  const size_t columns = columns_of(figure, layout.width, left - right);
   const size_t rows = (count + columns - 1) / columns;
   const double cell_width = layout.width / static_cast<double>(columns);
-  const double left = left_margin(figure), right = kEdge + 2.0;
   const double drawn = cell_width - left - right;
   layout.has_rotated_names = largest(figure, [](const Panel& panel) {
                                const auto names = x_names(panel);

@@ -1,5 +1,6 @@
 #include "report/draw.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -43,6 +44,21 @@ Figure example_figure() {
   }
   figure.is_wide = true;
   return figure;
+}
+
+TEST(Layout, PutsFewerPanelsSideBySideWhereTheirTitlesNeedTheRoom) {
+  Figure figure = example_figure();
+  const auto rows = [&] {
+    const FigureLayout layout = lay_out(figure);
+    return std::count(layout.is_at_left.begin(), layout.is_at_left.end(), true);
+  };
+  EXPECT_EQ(rows(), 2) << "three and one";
+  figure.panels[1].title = std::string(40, 'n');
+  EXPECT_EQ(rows(), 2) << "two and two";
+  EXPECT_FALSE(lay_out(figure).is_at_left[3]);
+  EXPECT_TRUE(lay_out(figure).is_at_left[2]);
+  figure.panels[1].title = std::string(200, 'n');
+  EXPECT_EQ(rows(), 4);
 }
 
 TEST(Draw, GivesTheSameBytesEveryTimeInEveryFormat) {
