@@ -16,7 +16,7 @@ std::optional<Weights> FactorMemory::find(const std::string& key) {
 
 void FactorMemory::put(const std::string& key, const Weights& factors, Use use) {
   held_[key] = factors;
-  if (behind_ != nullptr && behind_->keeps(use)) behind_->put(key, factors, use);
+  if (behind_ != nullptr) behind_->put(key, factors, use);
 }
 
 }  // namespace isomerge
