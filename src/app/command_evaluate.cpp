@@ -9,9 +9,9 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/text.h"
-#include "checkpoint/checkpoint.h"
 #include "experiment/suite_evaluator.h"
 #include "metric/accuracy.h"
+#include "task/expert_file.h"
 
 namespace isomerge {
 namespace {
@@ -92,7 +92,8 @@ const CommandInfo& evaluate_info() {
       "SUITE.json --weights FILE [--task NAME ...] [--split test|val] [options]",
       "measure a checkpoint's accuracy on the tasks of a suite",
       "  isomerge evaluate experiments/suites/mini_vision.json --weights merged.safetensors",
-      {{"weights", "FILE", "the checkpoint, with the tensors of the suite's base"},
+      {{"weights", "FILE",
+        "a checkpoint with the tensors of the suite's base, or an adapter of it"},
        {"task", "NAME", "only this task of the suite (default: all)", true},
        {"split", "test|val", "which examples (default: test)"},
        {"precision", "fp32|bf16", "in which the network computes (default: fp32)"},
@@ -110,7 +111,8 @@ int run_evaluate(const Arguments& arguments) {
 
   const auto evaluator = open_suite_evaluator(suite, tasks, arguments.threads(), arguments.device(),
                                               module_dtype(arguments));
-  evaluator->bind(Checkpoint(weights).read_all(), weights);
+  const Checkpoint base(suite.base);
+  evaluator->bind(ExpertFile(weights, base).weights(), weights);
   const auto scores = evaluate_tasks(*evaluator, tasks, split);
   if (arguments.has("json")) {
     print_json(scores, weights, split);

@@ -136,7 +136,7 @@ int run_inspect(const Arguments& arguments) {
   if (const auto against = arguments.find("against")) {
     return run_against(checkpoint, Checkpoint(*against), arguments.has("json"));
   }
-  const std::string hash = files_hash(checkpoint);
+  const std::string hash = files_hash(checkpoint.files());
   if (arguments.has("json")) {
     print_json(checkpoint, hash);
   } else {

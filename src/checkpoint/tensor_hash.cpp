@@ -21,9 +21,9 @@ std::string weights_hash(const Weights& weights) {
   return hasher.digest();
 }
 
-std::string files_hash(const Checkpoint& checkpoint) {
+std::string files_hash(const std::vector<std::filesystem::path>& files) {
   std::vector<std::string> hashes;
-  for (const auto& file : checkpoint.files()) hashes.push_back(hash_file(file));
+  for (const auto& file : files) hashes.push_back(hash_file(file));
   return hash_of_files(hashes);
 }
 

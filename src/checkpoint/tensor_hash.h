@@ -2,11 +2,12 @@
 // of files, their bytes.
 #pragma once
 
+#include <filesystem>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
-#include "checkpoint/checkpoint.h"
 #include "checkpoint/tensor_info.h"
 
 namespace isomerge {
@@ -17,7 +18,8 @@ std::string tensor_hash(const at::Tensor& tensor);
 // The same of all tensors and their names.
 std::string weights_hash(const Weights& weights);
 
-// hash_of_files() of the checkpoint's files: of a single one, its hash. Cost: reads all of them.
-std::string files_hash(const Checkpoint& checkpoint);
+// hash_of_files() of a checkpoint's or an adapter's files: of a single one, its hash. Cost: reads
+// all of them.
+std::string files_hash(const std::vector<std::filesystem::path>& files);
 
 }  // namespace isomerge

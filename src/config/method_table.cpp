@@ -5,6 +5,11 @@ namespace {
 
 constexpr const char* kIsoSource = "Marczak et al. 2025, arXiv:2502.04959";
 constexpr const char* kTallSource = "Wang et al. 2024, arXiv:2405.07813";
+constexpr const char* kDareSource = "Yu et al. 2024, arXiv:2311.03099";
+constexpr const char* kKnotsSource = "Stoica et al. 2025, arXiv:2410.19735";
+constexpr const char* kKnotsNote =
+    "Every entry of the matrices' coordinates by itself, all matrices together. Tensors that are "
+    "not matrices are averaged.";
 constexpr const char* kOthersAveraged = "Tensors that are not matrices are averaged.";
 
 OptionInfo null_option() {
@@ -57,6 +62,40 @@ OptionInfo off_diagonal_option(double factor) {
           .minimum = 0.0,
           .maximum = 1.0,
           .help = "factor of what is off the diagonal of x x^T (and g g^T)"};
+}
+
+OptionInfo drop_option() {
+  return {.name = "drop",
+          .type = OptionType::kDouble,
+          .default_value = 0.2,
+          .minimum = 0.0,
+          .maximum = 0.999999,
+          .help = "probability that an entry is dropped"};
+}
+
+OptionInfo seed_option() {
+  return {.name = "seed",
+          .type = OptionType::kInt,
+          .default_value = int64_t{0},
+          .minimum = 0,
+          .help = "of the random numbers"};
+}
+
+OptionInfo cut_option() {
+  return {.name = "cut",
+          .type = OptionType::kDouble,
+          .default_value = 1e-5,
+          .minimum = 0.0,
+          .help = "singular values up to this one, of all tasks together, are left out"};
+}
+
+OptionInfo rank_option() {
+  return {.name = "r",
+          .type = OptionType::kChoice,
+          .default_value = std::string("shape"),
+          .choices = {"shape", "sum"},
+          .help = "what r is: min(m, n), or the rank of sum_t D_t, which adapters keep small",
+          .came_later = true};
 }
 
 OptionInfo first_share_option() {
@@ -115,29 +154,48 @@ std::vector<MethodInfo> make_method_table() {
        .default_alpha = 1.0,
        .alpha_grid = "0.1:1.0:0.1",
        .options = {keep_option(0.2), trim_option(), merge_option()}},
+      {.name = "dare",
+       .title = "DARE",
+       .formula =
+           "D_M = sum_t of the entries of D_t, kept with probability 1 - drop and divided by "
+           "it",
+       .needs = "base and experts",
+       .source = kDareSource,
+       .note = "Every entry by itself. The same seed gives the same bytes everywhere.",
+       .default_alpha = 0.3,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {drop_option(), seed_option()}},
       {.name = "dare_ties",
        .title = "DARE-TIES",
        .formula = "TIES-Merging of updates whose entries are kept with probability 1 - drop and "
                   "divided by it",
        .needs = "base and experts",
-       .source = "Yu et al. 2024, arXiv:2311.03099",
+       .source = kDareSource,
        .note = "Every entry by itself. The same seed gives the same bytes everywhere.",
        .default_alpha = 1.0,
        .alpha_grid = "0.1:1.0:0.1",
-       .options = {{.name = "drop",
-                    .type = OptionType::kDouble,
-                    .default_value = 0.2,
-                    .minimum = 0.0,
-                    .maximum = 0.999999,
-                    .help = "probability that an entry is dropped"},
-                   {.name = "seed",
-                    .type = OptionType::kInt,
-                    .default_value = int64_t{0},
-                    .minimum = 0,
-                    .help = "of the random numbers"},
-                   keep_option(1.0),
-                   trim_option(),
-                   merge_option()}},
+       .options = {drop_option(), seed_option(), keep_option(1.0), trim_option(), merge_option()}},
+      {.name = "knots_ties",
+       .title = "KnOTS-TIES",
+       .formula = "D_M = U TIES(diag(s) V_1^T, .., diag(s) V_T^T) with [D_1 .. D_T] = U diag(s) "
+                  "[V_1^T .. V_T^T]",
+       .needs = "base and experts",
+       .source = kKnotsSource,
+       .note = kKnotsNote,
+       .default_alpha = 1.0,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {keep_option(0.2), trim_option(), merge_option(), cut_option()}},
+      {.name = "knots_dare_ties",
+       .title = "KnOTS-DARE-TIES",
+       .formula = "as KnOTS-TIES, entries of diag(s) V_t^T kept with probability 1 - drop and "
+                  "divided by it",
+       .needs = "base and experts",
+       .source = kKnotsSource,
+       .note = kKnotsNote,
+       .default_alpha = 1.0,
+       .alpha_grid = "0.1:1.0:0.1",
+       .options = {drop_option(), seed_option(), keep_option(1.0), trim_option(), merge_option(),
+                   cut_option()}},
       {.name = "tall_mask",
        .title = "TALL mask",
        .formula = "D_M = m_t * sum_i D_i, m_t = [|D_t| > lambda |sum_i D_i - D_t|], for task t",
@@ -208,6 +266,7 @@ std::vector<MethodInfo> make_method_table() {
                     .help = "k / r: the flattened part has the k leading directions alone, each "
                             "with the mean of all r values",
                     .came_later = true},
+                   rank_option(),
                    null_option()},
        .revision = 2},
       {.name = "iso_cts",
@@ -230,6 +289,7 @@ std::vector<MethodInfo> make_method_table() {
                     .default_value = true,
                     .help = "give all directions the mean; false: each keeps its singular value",
                     .came_later = true},
+                   rank_option(),
                    null_option()},
        .revision = 2},
       {.name = "fisher",

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "checkpoint/checkpoint.h"
+#include "task/expert_file.h"
 
 namespace isomerge {
 namespace {
@@ -40,7 +40,7 @@ std::string ContentHashes::hash(const std::filesystem::path& path) {
     return hash_one(path);
   }
   std::vector<std::string> hashes;
-  for (const auto& file : Checkpoint(path).files()) hashes.push_back(hash_one(file));
+  for (const auto& file : expert_files(path)) hashes.push_back(hash_one(file));
   return hash_of_files(hashes);
 }
 

@@ -4,6 +4,7 @@
 
 #include "checkpoint/tensor_hash.h"
 #include "eval/interference.h"
+#include "task/expert_file.h"
 
 namespace isomerge {
 
@@ -35,8 +36,9 @@ Evaluation ImageEvaluator::evaluate(const std::string& task, const std::string& 
 
 double ImageEvaluator::interference(const std::string& task, const std::string& split) {
   if (!expert_) expert_.emplace(suite().module, encoder_.device(), encoder_.dtype());
-  const Checkpoint weights(require_task(suite(), task).expert);
-  expert_->bind(weights.read_all(), weights.label());
+  const Checkpoint base(suite().base);
+  const ExpertFile expert(require_task(suite(), task).expert, base);
+  expert_->bind(expert.weights(), expert.label());
   return mean_feature_distance(encoder_, *expert_, *sets_.at(task), split, options_);
 }
 

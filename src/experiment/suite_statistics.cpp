@@ -13,6 +13,7 @@
 #include "checkpoint/tensor_hash.h"
 #include "dataset/image_set.h"
 #include "experiment/suite_evaluator.h"
+#include "task/expert_file.h"
 
 namespace isomerge {
 namespace {
@@ -104,7 +105,7 @@ std::vector<WrittenStatistics> complete_statistics(const Suite& suite, const std
   const Task& task = require_task(suite, task_name);
   StatisticsOrigin origin{task.name,
                           "",
-                          files_hash(Checkpoint(task.expert)),
+                          files_hash(expert_files(task.expert)),
                           hash_file(suite.module),
                           hash_file(task.data),
                           how.split,
@@ -116,8 +117,9 @@ std::vector<WrittenStatistics> complete_statistics(const Suite& suite, const std
     if (is_there(how, origin, kind)) continue;
     if (!subject) {
       subject = open_subject(suite, task, how);
-      const Checkpoint expert(task.expert);
-      subject->module().bind(expert.read_all(), expert.label());
+      const Checkpoint base(suite.base);
+      const ExpertFile expert(task.expert, base);
+      subject->module().bind(expert.weights(), expert.label());
     }
     StatisticsOptions options;
     options.kind = kind;

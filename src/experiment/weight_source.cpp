@@ -21,7 +21,10 @@ std::vector<Expert> row_experts(const Suite& suite, const Row& row) {
 Weights WeightSource::weights(const Row& row, const Candidate& candidate, const std::string& task) {
   const Suite& suite = experiment_.suite;
   if (row.method == "zero_shot") return Checkpoint(suite.base).read_all();
-  if (row.method == "fine_tuned") return Checkpoint(require_task(suite, task).expert).read_all();
+  if (row.method == "fine_tuned") {
+    const Checkpoint base(suite.base);
+    return ExpertFile(require_task(suite, task).expert, base).weights();
+  }
   merge(row, candidate.options_on(task));
   Weights weights;
   for (const MergedTensor& tensor : merged_) {

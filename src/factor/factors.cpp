@@ -79,8 +79,14 @@ Factors::Factors(std::vector<Update> updates, FactorSource source)
     : updates_(std::move(updates)), source_(std::move(source)) {
   require_same_kind(updates_);
   if (updates_.front().shape().size() != 2) throw input_error("updates are not 2-D");
-  rank_ = std::min(update(0).size(0), update(0).size(1));
+  rank_ = directions_ = std::min(update(0).size(0), update(0).size(1));
   if (dtype() == at::kDouble) *this = by_lapack();
+}
+
+Factors::Factors(std::vector<Update> cores, int64_t rank, Route route)
+    : updates_(std::move(cores)), rank_(rank), route_(route) {
+  require_same_kind(updates_);
+  directions_ = std::min(update(0).size(0), update(0).size(1));
 }
 
 Factors Factors::by_lapack() const {
@@ -103,6 +109,21 @@ at::Tensor Factors::sum() const {
     for (int64_t t = 1; t < tasks(); ++t) block.add_(update(t).narrow(0, first, count));
   }
   return sum;
+}
+
+int64_t Factors::rank_of_sum() const {
+  const at::Tensor sum = this->sum();
+  const auto count = [&](const at::Tensor& s) {
+    return rank_above(s, null_threshold(rank_, s[0].item<double>()));
+  };
+  if (route_ == Route::kGram) {
+    const SymmetricEigen eigen = sum_eigen(sum);
+    if (eigen.is_sound) {
+      const Rank rank = count(isomerge::singular_values(eigen));
+      if (!rank.is_doubtful) return rank.kept;
+    }
+  }
+  return count(all_singular_values(sum, Route::kLapack)).kept;
 }
 
 std::string Factors::sum_key() const { return factor_key("sum", source_.update_keys); }
@@ -133,7 +154,7 @@ Factors::SumVectors Factors::sum_vectors(int64_t k) const {
   }
   const auto any = [](const Weights&) { return true; };
   const Weights known = stored(factor_key("sum, long side", source_.update_keys), any, [&] {
-    return Weights{{"others", long_side_vectors(known_sum(), out.eigen, rank_)}};
+    return Weights{{"others", long_side_vectors(known_sum(), out.eigen, directions())}};
   });
   out.others = known.at("others");
   return out;
@@ -160,7 +181,7 @@ Residuals::Residuals(const Factors& factors, const Factors::SumVectors& sum, con
   if (!sum.others.defined() || factors.source_.store == nullptr) return;
   const at::Tensor s = singular_values(sum.eigen);
   // A fraction of one half leaves this much to the common space: what is left is divided by T.
-  const int64_t half = std::max<int64_t>(factors.rank() / 2 - factors.tasks(), 0);
+  const int64_t half = std::max<int64_t>(factors.directions() / 2 - factors.tasks(), 0);
   kept_from_ = factors.source_.least_common.value_or(half);
   is_stored_ = common_ >= kept_from_ &&
                (space.complement.defined() || s[-1].item<double>() > kSafe * s[0].item<double>());
@@ -178,7 +199,7 @@ at::Tensor Residuals::projection(int64_t t) const {
   const auto any = [](const Weights&) { return true; };
   const auto compute = [&] {
     if (!space_.complement.defined()) return multiply(d.t(), sum_.others.t());
-    const int64_t rest = factors_.rank() - kept_from_;
+    const int64_t rest = factors_.directions() - kept_from_;
     return multiply(sum_.eigen.vectors.narrow(1, kept_from_, rest).t(), d);
   };
   return factors_
@@ -197,7 +218,7 @@ at::Tensor Residuals::projection(int64_t t) const {
 Weights Residuals::kept_parts(int64_t t) const {
   const at::Tensor inside = projection(t);
   if (space_.complement.defined()) return {{"block", gram_of_rows(inside)}};
-  const int64_t rest = factors_.rank() - kept_from_;
+  const int64_t rest = factors_.directions() - kept_from_;
   return {{"outside", gram_of_rows(factors_.update(t).t()).sub_(gram_of_rows(inside))},
           {"tail", inside.narrow(1, kept_from_, rest).contiguous()}};
 }
@@ -206,7 +227,7 @@ at::Tensor Residuals::gram(int64_t t) const {
   if (!is_stored_) return residual_gram(factors_.update(t), space_);
   const auto any = [](const Weights&) { return true; };
   const Weights parts = factors_.stored(key("residual", t), any, [&] { return kept_parts(t); });
-  const int64_t skipped = common_ - kept_from_, rest = factors_.rank() - common_;
+  const int64_t skipped = common_ - kept_from_, rest = factors_.directions() - common_;
   if (space_.complement.defined()) {
     return parts.at("block").narrow(0, skipped, rest).narrow(1, skipped, rest);
   }
@@ -217,7 +238,7 @@ Svd Residuals::triplets(int64_t t, int64_t s) const {
   at::Tensor inside;
   if (is_stored_ && factors_.source_.store->keeps(Use::kAtHand)) {
     inside = space_.complement.defined()
-                 ? projection(t).narrow(0, common_ - kept_from_, factors_.rank() - common_)
+                 ? projection(t).narrow(0, common_ - kept_from_, factors_.directions() - common_)
                  : projection(t).narrow(1, 0, common_);
   }
   return residual_triplets(factors_.update(t), space_, gram(t), s, inside);

@@ -40,8 +40,15 @@ class Factors {
   Factors(std::vector<Update> updates, FactorSource source = {});
   Factors(std::initializer_list<Update> updates) : Factors(std::vector<Update>(updates)) {}
 
+  // Cores of updates of matrices with this r (factor/core.h), which are factorised by this route
+  // and kept in no store.
+  Factors(std::vector<Update> cores, int64_t rank, Route route);
+
   int64_t tasks() const { return static_cast<int64_t>(updates_.size()); }
-  int64_t rank() const { return rank_; }                            // r
+  int64_t rank() const { return rank_; }  // r, of the weight
+  // How many singular directions the matrices at hand have: r, or fewer where they are cores. What
+  // is beyond is zero.
+  int64_t directions() const { return directions_; }
   at::ScalarType dtype() const { return update(0).scalar_type(); }  // of the updates
   Route route() const { return route_; }
   const at::Tensor& update(int64_t t) const { return updates_[static_cast<size_t>(t)].dense(); }
@@ -53,10 +60,14 @@ class Factors {
   at::ScalarType product_dtype() const { return route_ == Route::kLapack ? at::kDouble : dtype(); }
 
   // D_t is needed no more: its memory is free once nobody else holds it.
-  void release(int64_t t) { updates_[static_cast<size_t>(t)] = Update({}); }
+  void release(int64_t t) { updates_[static_cast<size_t>(t)] = Update(at::Tensor()); }
 
   // sum_t D_t in task order, fp64. Cost: T passes.
   at::Tensor sum() const;
+
+  // How many singular values of the sum count (linalg/rank.h, null_threshold). Cost: sum() and
+  // sum_eigen(); by kLapack the values of one SVD.
+  int64_t rank_of_sum() const;
 
   // All eigenpairs of the Gram matrix of the short side of `sum`, which is sum().
   SymmetricEigen sum_eigen(const at::Tensor& sum) const;
@@ -89,7 +100,7 @@ class Factors {
 
   std::vector<Update> updates_;
   FactorSource source_;
-  int64_t rank_ = 0;
+  int64_t rank_ = 0, directions_ = 0;
   Route route_ = Route::kGram;
 };
 

@@ -59,7 +59,8 @@ at::ScalarType product_dtype(double norms, int64_t directions) {
 
 OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null_space) {
   const Polar polar = lapack_polar(basis, r, null_space);
-  return {polar.factor, {}, polar.cut};
+  // A stack of cores may have more columns than rows.
+  return {polar.factor, {}, polar.cut + std::max<int64_t>(basis.size(1) - basis.size(0), 0)};
 }
 
 // basis^T basis = [[I, x], [x^T, k]], restricted to where it is not the identity.

@@ -36,8 +36,8 @@ Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route r
 Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r,
                    std::optional<int64_t> leading = {});
 
-// The polar factor of a tall `basis` [m, c], m >= c, kept as a product so that only short matrices
-// are ever multiplied by `root`.
+// The polar factor of a `basis` [m, c], as a rule with m >= c, kept as a product so that only short
+// matrices are ever multiplied by `root`.
 struct OrthonormalBasis {
   at::Tensor basis;  // [m, c] fp64
   at::Tensor root;   // [c, c] fp64: (basis^T basis)^(-1/2); undefined: the identity
@@ -49,7 +49,7 @@ struct OrthonormalBasis {
 // besides, an eigenproblem of size 2 p remains, since the Gram matrix is the identity outside the
 // span of what those overlap; of size p if they overlap nothing.
 //
-// basis  [m, c] fp64, 1 <= c <= m, finite.
+// basis  [m, c] fp64, c >= 1, finite.
 // r      full rank of the matrices that the columns were taken from, see null_threshold.
 // cost   kGram: m c (c - known) + the eigenproblem. kLapack: one thin SVD and one product.
 OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string>
 
-#include "merge/ties.h"
+#include "merge/elementwise.h"
 
 namespace isomerge {
 

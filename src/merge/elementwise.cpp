@@ -10,7 +10,14 @@ namespace {
 
 class SumRule : public ElementwiseRule {
  public:
-  at::Tensor merge(const Block& block) const override { return sum_of(block); }
+  explicit SumRule(BlockChange change) : change_(std::move(change)) {}
+
+  at::Tensor merge(const Block& block) const override {
+    return sum_of(change_ ? change_(block) : block);
+  }
+
+ private:
+  BlockChange change_;
 };
 
 class MeanRule : public ElementwiseRule {
@@ -46,7 +53,9 @@ std::shared_ptr<ElementwiseRule> mean_rule(double first_share) {
   return std::make_shared<MeanRule>(first_share);
 }
 
-std::shared_ptr<ElementwiseRule> sum_rule() { return std::make_shared<SumRule>(); }
+std::shared_ptr<ElementwiseRule> sum_rule(const BlockChange& change) {
+  return std::make_shared<SumRule>(change);
+}
 
 at::Tensor sum_of(const Block& block) {
   at::Tensor sum = block.updates.front().clone();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ struct Block {
 
   int64_t size() const { return updates.front().numel(); }
 };
+
+// A change of the updates before a rule looks at them (DARE).
+using BlockChange = std::function<Block(const Block&)>;
 
 // What one pass over all blocks gathers. Blocks arrive in any order and from several threads, each
 // with a state of its own: only what does not depend on order may be kept, such as counts.
@@ -59,8 +63,8 @@ std::vector<double> task_shares(double first_share, const std::vector<std::strin
 // (1/T) sum_t D_t; of two tasks first_share D_1 + (1 - first_share) D_2. See task_shares().
 std::shared_ptr<ElementwiseRule> mean_rule(double first_share = kEqualShares);
 
-// sum_t D_t.
-std::shared_ptr<ElementwiseRule> sum_rule();
+// sum_t D_t, of the changed updates if there is a change.
+std::shared_ptr<ElementwiseRule> sum_rule(const BlockChange& change = {});
 
 // The sum of the updates of a block, added in task order. [size], a new tensor.
 at::Tensor sum_of(const Block& block);

@@ -1,7 +1,9 @@
 #include "merge/executor.h"
 
 #include <algorithm>
+#include <deque>
 #include <numeric>
+#include <optional>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
@@ -13,24 +15,13 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "factor/factor_memory.h"
+#include "merge/matrix_work.h"
 #include "merge/scan_pass.h"
 #include "task/entries.h"
 #include "task/named_work.h"
 
 namespace isomerge {
 namespace {
-
-// The updates as a matrix rule takes them: nobody else holds them, so that it can free each.
-std::vector<Update> updates_on(c10::Device device, std::vector<Update> updates) {
-  if (device.is_cpu()) return updates;
-  for (Update& update : updates) update = Update(update.dense().to(device));
-  return updates;
-}
-
-// A matrix as it is, a vector as one column.
-at::Tensor as_matrix(const at::Tensor& tensor) {
-  return tensor.dim() == 1 ? tensor.view({-1, 1}) : tensor;
-}
 
 template <typename Item>
 std::vector<Item> chosen(const std::vector<Item>& items, const std::vector<size_t>& which) {
@@ -56,6 +47,11 @@ std::vector<size_t> order_of(const std::vector<MergePoint>& points) {
     return points[a].tasks.size() < points[b].tasks.size();
   });
   return order;
+}
+
+bool changes_nothing(const Update& update) {
+  if (!update.is_low_rank()) return all_zero(update.dense());
+  return all_zero(update.factors().a.contiguous()) || all_zero(update.factors().b.contiguous());
 }
 
 struct PointResult {
@@ -85,9 +81,7 @@ class Executor {
   }
 
   std::vector<MergeSummary> run(const std::function<void(size_t, const MergedPiece&)>& sink) {
-    for (size_t p = 0; p < points_.size(); ++p) {
-      points_[p].rules.other->prepare(names_[p], settings_.dtype);
-    }
+    for (size_t p = 0; p < points_.size(); ++p) prepare(points_[p].rules, names_[p]);
     const int scans = most_scans(points_);
     uint64_t total = 0;
     for (const Piece& piece : pieces_) total += bytes_of(piece);
@@ -111,6 +105,11 @@ class Executor {
   }
 
  private:
+  void prepare(const Rules& rules, const std::vector<std::string>& names) const {
+    rules.other->prepare(names, settings_.dtype);
+    if (rules.in_coordinates) rules.in_coordinates->prepare(names, settings_.dtype);
+  }
+
   uint64_t bytes_of(const Piece& piece) const {
     const int64_t rows = row_count(piece.info);
     const uint64_t all = updates_.bytes(piece.info.name);
@@ -177,13 +176,13 @@ class Executor {
       out.base = updates_.base().read(piece.info.name);
       return out;
     }
-    Updates::Loaded loaded =
-        updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
-                           {.hashes = true, .check = !is_scanned(piece)});
+    Updates::Loaded loaded = updates_.load_rows(
+        piece.info.name, piece.first, piece.rows, settings_.dtype,
+        {.hashes = true, .check = !is_scanned(piece), .low_rank = goes_without_dense(piece)});
     out.hashes = std::move(loaded.hashes);
     out.base = std::move(loaded.base);
     std::vector<bool> is_zero;
-    for (const Update& update : loaded.updates) is_zero.push_back(all_zero(update.dense()));
+    for (const Update& update : loaded.updates) is_zero.push_back(changes_nothing(update));
     FactorMemory memory(settings_.cache);
     size_t left = points_.size();
     for (const size_t p : order_) {
@@ -197,7 +196,7 @@ class Executor {
         result.update = at::zeros_like(out.base);
       } else if (is_for_matrix_rule(piece, point.rules)) {
         const int64_t before = memory.shared();
-        merge_matrix(piece, out, p, std::move(updates), &memory);
+        merge_matrix_piece(piece, out, p, std::move(updates), &memory);
         result.shared = memory.shared() - before;
       } else {
         const Block block = block_of(piece, names_[p], updates);
@@ -207,9 +206,16 @@ class Executor {
     return out;
   }
 
+  // Whether all points can do with the factors of adapters.
+  bool goes_without_dense(const Piece& piece) const {
+    return std::all_of(points_.begin(), points_.end(), [&](const MergePoint& point) {
+      return is_for_matrix_rule(piece, point.rules) && takes_low_rank(point.rules);
+    });
+  }
+
   // Factors are shared through `memory` where several points ask for them, on the CPU.
-  void merge_matrix(const Piece& piece, Produced& out, size_t p, std::vector<Update> updates,
-                    FactorMemory* memory) const {
+  void merge_matrix_piece(const Piece& piece, Produced& out, size_t p, std::vector<Update> updates,
+                          FactorMemory* memory) const {
     FactorStore* store = settings_.cache;
     if (points_.size() > 1) store = memory;
     FactorSource source;
@@ -217,12 +223,14 @@ class Executor {
       source = factor_source(store, chosen_hashes(out.hashes, points_[p].tasks));
       if (settings_.cache == nullptr) source.least_common = least_common(piece, points_);
     }
-    for (Update& update : updates) update = Update(as_matrix(update.dense()));
-    Merged merged = points_[p].rules.matrix(
-        Factors(updates_on(settings_.device, std::move(updates)), std::move(source)),
-        {piece.info, piece.first, as_matrix(out.base)});
-    out.points[p].update = merged.update.to(c10::kCPU).view(out.base.sizes());
+    Merged merged =
+        merge_matrix(work_of(piece, p), std::move(updates), out.base, std::move(source));
+    out.points[p].update = std::move(merged.update);
     out.points[p].findings = merged.findings;
+  }
+
+  MatrixWork work_of(const Piece& piece, size_t p) const {
+    return {piece, points_[p].rules, names_[p], settings_.dtype, settings_.device};
   }
 
   static Block block_of(const Piece& piece, const std::vector<std::string>& names,
@@ -244,11 +252,16 @@ class Executor {
     for_each_piece(
         [&](const Piece& piece) {
           if (!is_scanned(piece)) return true;
-          const Updates::Loaded loaded =
-              updates_.load_rows(piece.info.name, piece.first, piece.rows, settings_.dtype,
-                                 {.hashes = false, .check = scan == 0});
-          pass.fold([&](size_t p) {
-            return block_of(piece, names_[p], chosen(loaded.updates, points_[p].tasks));
+          const Updates::Loaded loaded = updates_.load_rows(
+              piece.info.name, piece.first, piece.rows, settings_.dtype,
+              {.hashes = false, .check = scan == 0, .low_rank = goes_without_dense(piece)});
+          std::deque<CoordinateBlock> coordinates;  // while their blocks are looked at
+          pass.fold([&](size_t p) -> std::optional<Block> {
+            const auto updates = chosen(loaded.updates, points_[p].tasks);
+            if (!points_[p].rules.coordinates) return block_of(piece, names_[p], updates);
+            if (!is_for_matrix_rule(piece, points_[p].rules)) return {};
+            const MatrixWork work = work_of(piece, p);
+            return coordinates.emplace_back(work, updates).block();
           });
           return true;
         },

@@ -21,23 +21,28 @@ void require_share(const char* name, double value) {
 
 }  // namespace
 
+int64_t method_rank(const Factors& factors, MethodRank kind) {
+  return kind == MethodRank::kShape ? factors.rank() : factors.rank_of_sum();
+}
+
 Merged merge_iso_c(Factors factors, const IsoCOptions& options) {
   require_share("beta", options.beta);
   require_share("kept_fraction", options.kept_fraction);
-  const int64_t r = factors.rank();
+  const int64_t full = factors.rank(), r = method_rank(factors, options.rank);
   if (r == 0) return {at::zeros_like(factors.update(0))};
   const at::ScalarType dtype = factors.dtype();
   const at::Tensor sum = factors.sum();
   for (int64_t t = 0; t < factors.tasks(); ++t) factors.release(t);
   if (options.beta == 0.0) return {sum.to(dtype)};
-  const auto kept = static_cast<int64_t>(options.kept_fraction * static_cast<double>(r));
+  const auto wanted = static_cast<int64_t>(options.kept_fraction * static_cast<double>(r));
+  const int64_t kept = std::min(wanted, std::min(sum.size(0), sum.size(1)));
   Polar polar = factors.route() == Route::kLapack
-                    ? polar_factor(sum, r, options.null_space, Route::kLapack, kept)
-                    : polar_factor(sum, factors.sum_eigen(sum), r, kept);
+                    ? polar_factor(sum, full, options.null_space, Route::kLapack, kept)
+                    : polar_factor(sum, factors.sum_eigen(sum), full, kept);
   at::Tensor flat = polar.factor.mul_(options.beta * (polar.nuclear_norm / static_cast<double>(r)));
   if (options.beta < 1.0) flat = flat.to(at::kDouble).add_(sum, 1.0 - options.beta);
   Merged merged{flat.to(dtype)};
-  merged.findings.cut = polar.cut;
+  merged.findings.cut = polar.cut + wanted - kept;
   merged.findings.tied = polar.is_tied ? 1 : 0;
   merged.findings.fallbacks = polar.fallbacks;
   merged.findings.repeats = polar.repeats;

@@ -10,10 +10,20 @@
 
 namespace isomerge {
 
+// What r is: formulas write it, and for updates of low rank it matters.
+enum class MethodRank {
+  kShape,  // min(m, n), as in the authors' code
+  kSum     // the rank of the sum of the updates: of T adapters of rank R, T R as a rule
+};
+
+// r of these updates. Cost: kSum that of Factors::rank_of_sum().
+int64_t method_rank(const Factors& factors, MethodRank kind);
+
 struct IsoCOptions {
   double beta = 1.0;           // in [0, 1]; figure 4: from the sum, 0, to Iso-C, 1
   double kept_fraction = 1.0;  // in [0, 1]; figure 5a: of the directions, from the largest value
   NullSpace null_space = NullSpace::kZero;
+  MethodRank rank = MethodRank::kShape;
 };
 
 // Flattens the spectrum of the sum of the updates of one weight:
@@ -30,7 +40,8 @@ struct IsoCOptions {
 // null     directions of the sum that count as zero are left out (kZero) or kept as LAPACK returns
 //          them (kFill, the authors' code, whose result then depends on the library); kFill needs
 //          Route::kLapack.
-// returns  [m, n]; mean(s) runs over all min(m, n) values, zeros included, as in the authors' code.
+// rank     mean(s) is the sum of all values over r: zeros count by kShape, as in the authors' code.
+// returns  [m, n].
 // throws   Error(kInput): option out of range.
 // cost     polar_factor() of one matrix; none where beta is 0.
 Merged merge_iso_c(Factors factors, const IsoCOptions& options = {});

@@ -14,7 +14,6 @@
 
 #include "base/error.h"
 #include "merge/basis_stack.h"
-#include "merge/iso_c.h"
 
 namespace isomerge {
 namespace {
@@ -62,7 +61,7 @@ std::optional<Common> common_by_gram(const Factors& factors, int64_t k, Findings
 Common common_by_lapack(const Factors& factors, int64_t k, NullSpace null_space) {
   const Svd all = thin_svd(factors.sum());
   const int64_t m = all.u.size(0), r = all.s.numel();
-  const int64_t kept = null_space == NullSpace::kFill ? k : rank_of(all.s, r, k).kept;
+  const int64_t kept = null_space == NullSpace::kFill ? k : rank_of(all.s, factors.rank(), k).kept;
   CommonSpace space{all.leading(kept), {all.u.narrow(1, 0, kept), {}}};
   if (m == r) space.left.complement = all.u.narrow(1, kept, r - kept);
   return common_of(all.s, k, std::move(space));
@@ -102,23 +101,27 @@ struct Directions {
 // What only this needs is gone before the stack is made orthonormal, every update once it was used.
 Directions collect(Factors factors, const IsoCtsBudget& budget, NullSpace null_space,
                    Findings* findings) {
-  const int64_t r = factors.rank();
+  const int64_t r = factors.rank(), k = std::min(budget.common, factors.directions());
   const bool is_gram = factors.route() == Route::kGram;
   std::optional<Common> common;
-  if (is_gram) common = common_by_gram(factors, budget.common, findings);
-  if (!common) common = common_by_lapack(factors, budget.common, null_space);
-  findings->cut = budget.common - common->triplets.s.numel();
+  if (is_gram) common = common_by_gram(factors, k, findings);
+  if (!common) common = common_by_lapack(factors, k, null_space);
+  const int64_t kept = common->triplets.s.numel();
+  findings->cut = budget.common - kept;
   findings->tied = is_tied_cut(common->triplets, r) ? 1 : 0;
 
   Directions out{BasisStack(factors.route(), null_space), common->triplets.s.numel() > 0,
                  common->sum_of_values};
   out.stack.append(common->triplets);
   const Residuals residuals(factors, common->vectors, common->left);
+  const int64_t s = std::min(budget.per_task, factors.directions() - kept);
+  findings->cut += factors.tasks() * (budget.per_task - s);
+  if (s == 0) return out;  // cores that the common space fills
   for (int64_t t = 0; t < factors.tasks(); ++t) {
     const auto by_lapack = [&] {
-      return lapack_residual_triplets(factors.update(t), common->left, budget.per_task);
+      return lapack_residual_triplets(factors.update(t), common->left, s);
     };
-    const Svd task = is_gram ? residuals.triplets(t, budget.per_task) : by_lapack();
+    const Svd task = is_gram ? residuals.triplets(t, s) : by_lapack();
     out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common->sigma_1),
                      by_lapack);
     findings->tied += is_tied_cut(task, r) ? 1 : 0;
@@ -143,11 +146,12 @@ IsoCtsBudget iso_cts_budget(int64_t r, int64_t tasks, double common_fraction) {
 }
 
 Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
-  const int64_t r = factors.rank();
+  const int64_t full = factors.rank(), r = method_rank(factors, options.rank);
   const IsoCtsBudget budget = iso_cts_budget(r, factors.tasks(), options.common_fraction);
   if (budget.per_task == 0) {
-    return merge_iso_c(std::move(factors),
-                       {.beta = options.isotropic ? 1.0 : 0.0, .null_space = options.null_space});
+    return merge_iso_c(std::move(factors), {.beta = options.isotropic ? 1.0 : 0.0,
+                                            .null_space = options.null_space,
+                                            .rank = options.rank});
   }
 
   const at::TensorOptions kind = factors.update(0).options();
@@ -160,7 +164,7 @@ Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
     return merged;
   }
   const BasisStack::Orthonormal basis =
-      std::move(directions.stack).orthonormalise(r, directions.has_common, &merged.findings);
+      std::move(directions.stack).orthonormalise(full, directions.has_common, &merged.findings);
   const at::Tensor values =
       options.isotropic ? at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r))
                         : basis.s;

@@ -6,6 +6,7 @@
 
 #include "factor/factors.h"
 #include "linalg/rank.h"
+#include "merge/iso_c.h"
 #include "merge/rule.h"
 
 namespace isomerge {
@@ -14,6 +15,7 @@ struct IsoCtsOptions {
   double common_fraction = 0.8;  // in [0, 1]
   bool isotropic = true;         // figure 8: false leaves the singular values as they are
   NullSpace null_space = NullSpace::kZero;
+  MethodRank rank = MethodRank::kShape;  // r of the budget and of the mean
 };
 
 // How the r directions are shared out: `common` = k for the sum, `per_task` = s for every task.

@@ -128,7 +128,7 @@ MethodInputs method_inputs(const Recipe& recipe, const Options& options) {
   std::vector<std::string> tasks;
   std::map<std::string, ExpectedOrigin> expected;
   for (const auto& [task, path] : recipe.experts) {
-    expected[task].expert = files_hash(Checkpoint(path));
+    expected[task].expert = files_hash(expert_files(path));
     tasks.push_back(task);
   }
   return {std::make_shared<StatisticsSet>(recipe.statistics, tasks, kinds, expected)};

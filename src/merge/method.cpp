@@ -13,6 +13,7 @@
 #include "merge/fisher.h"
 #include "merge/iso_c.h"
 #include "merge/iso_cts.h"
+#include "merge/knots.h"
 #include "merge/mats.h"
 #include "merge/regmean.h"
 #include "merge/ties.h"
@@ -23,6 +24,10 @@ namespace {
 
 NullSpace null_space_of(const Options& options) {
   return std::get<std::string>(options.at("null")) == "fill" ? NullSpace::kFill : NullSpace::kZero;
+}
+
+MethodRank rank_of(const Options& options) {
+  return std::get<std::string>(options.at("r")) == "sum" ? MethodRank::kSum : MethodRank::kShape;
 }
 
 // The SVD family: matrices by the rule, all other tensors by their mean. Vectors of null directions
@@ -36,7 +41,10 @@ Rules per_matrix(NullSpace null_space, Rule rule, Cost cost) {
                                 : MatrixRule([rule](Factors factors, const MatrixPlace&) {
                                     return rule(std::move(factors));
                                   });
-  return {.other = mean_rule(), .matrix = matrix, .matrix_cost = cost};
+  return {.other = mean_rule(),
+          .matrix = matrix,
+          .matrix_cost = cost,
+          .takes_cores = null_space == NullSpace::kZero};
 }
 
 Rules average_rules(const Options& options, const MethodInputs&) {
@@ -55,10 +63,36 @@ Rules ties_rules(const Options& options, const MethodInputs&) {
   return {ties_rule(ties_options(options))};
 }
 
+BlockChange dare_of(const Options& options) {
+  return dare_change(std::get<double>(options.at("drop")),
+                     static_cast<uint64_t>(std::get<int64_t>(options.at("seed"))));
+}
+
+Rules dare_rules(const Options& options, const MethodInputs&) {
+  return {sum_rule(dare_of(options))};
+}
+
 Rules dare_ties_rules(const Options& options, const MethodInputs&) {
-  const auto seed = static_cast<uint64_t>(std::get<int64_t>(options.at("seed")));
+  return {ties_rule(ties_options(options), dare_of(options))};
+}
+
+// Matrices in coordinates, all other tensors by their mean.
+Rules knots_rules(const Options& options, std::shared_ptr<ElementwiseRule> rule) {
+  const double cut = std::get<double>(options.at("cut"));
   return {
-      ties_rule(ties_options(options), dare_change(std::get<double>(options.at("drop")), seed))};
+      .other = mean_rule(),
+      .matrix_cost = knots_cost,
+      .coordinates = [=](const std::vector<Update>& updates,
+                         at::ScalarType dtype) { return knots_coordinates(updates, cut, dtype); },
+      .in_coordinates = std::move(rule)};
+}
+
+Rules knots_ties_rules(const Options& options, const MethodInputs&) {
+  return knots_rules(options, ties_rule(ties_options(options)));
+}
+
+Rules knots_dare_ties_rules(const Options& options, const MethodInputs&) {
+  return knots_rules(options, ties_rule(ties_options(options), dare_of(options)));
 }
 
 Rules tall_mask_rules(const Options& options, const MethodInputs&) {
@@ -82,7 +116,8 @@ Rules tsv_m_rules(const Options& options, const MethodInputs&) {
 
 Rules iso_c_rules(const Options& options, const MethodInputs&) {
   const IsoCOptions resolved{std::get<double>(options.at("beta")),
-                             std::get<double>(options.at("kept_fraction")), null_space_of(options)};
+                             std::get<double>(options.at("kept_fraction")), null_space_of(options),
+                             rank_of(options)};
   return per_matrix(
       resolved.null_space,
       [=](Factors factors) { return merge_iso_c(std::move(factors), resolved); }, iso_c_cost);
@@ -90,7 +125,8 @@ Rules iso_c_rules(const Options& options, const MethodInputs&) {
 
 Rules iso_cts_rules(const Options& options, const MethodInputs&) {
   const IsoCtsOptions resolved{std::get<double>(options.at("common_fraction")),
-                               std::get<bool>(options.at("isotropic")), null_space_of(options)};
+                               std::get<bool>(options.at("isotropic")), null_space_of(options),
+                               rank_of(options)};
   return per_matrix(
       resolved.null_space,
       [=](Factors factors) { return merge_iso_cts(std::move(factors), resolved); },
@@ -202,13 +238,21 @@ std::vector<StatisticsKind> statistics_of(const std::string& method, const Optio
 }
 
 const std::vector<Method>& methods() {
-  static const std::vector<Method> all = {
-      {"average", average_rules},     {"task_arithmetic", task_arithmetic_rules},
-      {"ties", ties_rules},           {"dare_ties", dare_ties_rules},
-      {"tall_mask", tall_mask_rules}, {"consensus_ta", consensus_ta_rules},
-      {"tsv_m", tsv_m_rules},         {"iso_c", iso_c_rules},
-      {"iso_cts", iso_cts_rules},     {"fisher", fisher_rules},
-      {"regmean", regmean_rules},     {"mats", mats_rules}};
+  static const std::vector<Method> all = {{"average", average_rules},
+                                          {"task_arithmetic", task_arithmetic_rules},
+                                          {"ties", ties_rules},
+                                          {"dare", dare_rules},
+                                          {"dare_ties", dare_ties_rules},
+                                          {"knots_ties", knots_ties_rules},
+                                          {"knots_dare_ties", knots_dare_ties_rules},
+                                          {"tall_mask", tall_mask_rules},
+                                          {"consensus_ta", consensus_ta_rules},
+                                          {"tsv_m", tsv_m_rules},
+                                          {"iso_c", iso_c_rules},
+                                          {"iso_cts", iso_cts_rules},
+                                          {"fisher", fisher_rules},
+                                          {"regmean", regmean_rules},
+                                          {"mats", mats_rules}};
   return all;
 }
 

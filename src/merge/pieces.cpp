@@ -15,7 +15,7 @@ int64_t Piece::entries() const {
 }
 
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules) {
-  if (!rules.matrix || piece.is_unchanged) return false;
+  if (!rules.has_matrix_rule() || piece.is_unchanged) return false;
   if (piece.is_vector) return rules.takes_vector && rules.takes_vector(piece.info.name);
   return piece.role == Role::kMatrix && (!rules.takes || rules.takes(piece.info.name));
 }

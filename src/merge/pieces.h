@@ -29,7 +29,7 @@ struct Piece {
 std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
                                    const RoleRules& roles, int threads);
 
-// True if the matrix rule sees this piece.
+// True if the rule for matrices, or for their coordinates, sees this piece.
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules);
 
 // What LibTorch's libraries take for themselves once they work, in bytes.

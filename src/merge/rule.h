@@ -49,6 +49,15 @@ struct MatrixPlace {
 // Takes the updates, so that each is gone from memory once it was used.
 using MatrixRule = std::function<Merged(Factors, const MatrixPlace&)>;
 
+// T matrices in a basis that they share: D_t = basis C_t.
+struct Coordinates {
+  at::Tensor basis;                 // [m, p], fp64, orthonormal columns
+  std::vector<at::Tensor> updates;  // T, the C_t [p, n], contiguous, compute dtype
+};
+
+// The coordinates of dense updates, or of those of adapters; `dtype` is that of the computation.
+using CoordinateRule = std::function<Coordinates(const std::vector<Update>&, at::ScalarType dtype)>;
+
 // What a matrix rule will need for T matrices [m, n] in fp32, by counting its products.
 struct MatrixCost {
   int64_t common = 0, per_task = 0;  // ranks k and s; 0 where a method has none
@@ -67,7 +76,15 @@ struct Rules {
   std::function<bool(const std::string& name)> takes = {};  // which matrices; empty: all
   // Which vectors `matrix` sees whole, as one column [n, 1]; empty: none.
   std::function<bool(const std::string& name)> takes_vector = {};
-  std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // with `matrix`
+  std::function<MatrixCost(int64_t m, int64_t n, int64_t tasks)> matrix_cost = {};  // of matrices
+  // Of D_t = U C_t V^T with orthonormal columns in U and V, `matrix` gives U M V^T where of the C_t
+  // it gives M: it may have the cores of adapters.
+  bool takes_cores = false;
+  // Instead of `matrix`: an element-wise rule over the coordinates of matrices, and what they are.
+  CoordinateRule coordinates = {};
+  std::shared_ptr<ElementwiseRule> in_coordinates = {};  // with `coordinates`
+
+  bool has_matrix_rule() const { return matrix || coordinates; }
 };
 
 // One of several merges that are done in one pass over the same files. What they have in common, be

@@ -144,7 +144,7 @@ std::vector<uint8_t> TallMaskFile::read(const std::string& task, const TensorInf
   return bits;
 }
 
-std::string TallMaskFile::hash() const { return files_hash(file_); }
+std::string TallMaskFile::hash() const { return files_hash(file_.files()); }
 
 std::shared_ptr<ElementwiseRule> consensus_rule(std::shared_ptr<const TallMaskFile> masks,
                                                 int64_t min_tasks) {

@@ -4,7 +4,6 @@
 // arXiv:2306.01708; trim and sign rule as in the code that arXiv:2502.04959 compares with.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "merge/elementwise.h"
@@ -16,9 +15,6 @@ struct TiesOptions {
   bool is_per_tensor = false;  // trim and majority by tensor instead of over the whole update
   bool takes_mean = true;      // of the agreeing entries; false: their sum
 };
-
-// A change of the updates before anything else looks at them (DARE).
-using BlockChange = std::function<Block(const Block&)>;
 
 // With x_t the whole update of task t, d entries, zeros included:
 //

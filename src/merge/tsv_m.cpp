@@ -14,11 +14,13 @@ int64_t tsv_m_rank(int64_t r, int64_t tasks) { return r / tasks; }
 
 Merged merge_tsv_m(Factors factors, NullSpace null_space) {
   const int64_t r = factors.rank();
-  const int64_t s = tsv_m_rank(r, factors.tasks());
+  const int64_t wanted = tsv_m_rank(r, factors.tasks());
+  const int64_t s = std::min(wanted, factors.directions());
   const at::TensorOptions options = factors.update(0).options();
   const at::ScalarType product_dtype = factors.product_dtype();
   const std::vector<int64_t> shape = factors.update(0).sizes().vec();
   Merged merged;
+  merged.findings.cut = (wanted - s) * factors.tasks();
   BasisStack stack(factors.route(), null_space);
   for (int64_t t = 0; s > 0 && t < factors.tasks(); ++t) {
     const Svd task = factors.triplets(t, s);

@@ -4,12 +4,10 @@
 #include <map>
 #include <set>
 
-#include <ATen/ops/empty.h>
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/text.h"
 #include "task/entries.h"
 
@@ -48,10 +46,6 @@ void require_distinct_files(const std::filesystem::path& base, const std::vector
                       expert.path.string(), other->second, who));
     }
   }
-}
-
-std::string stored_hash(const at::Tensor& stored) {
-  return Hasher().update(stored.const_data_ptr(), stored.nbytes()).digest();
 }
 
 // How many entries are NaN or Inf; `whose` tells the person which file has them.
@@ -134,8 +128,12 @@ Updates::Updates(const std::filesystem::path& base, const std::vector<Expert>& e
   std::vector<Layout> layouts;
   for (const Expert& expert : experts) {
     tasks_.push_back(expert.task);
-    experts_.push_back(std::make_unique<Checkpoint>(expert.path));
-    layouts.push_back(experts_.back()->layout());
+    experts_.push_back(std::make_unique<ExpertFile>(expert.path, *base_));
+    if (const Checkpoint* whole = experts_.back()->checkpoint()) {
+      layouts.push_back(whole->layout());
+    } else {
+      has_adapters_ = true;
+    }
   }
   require_same_layout(base_->layout(), layouts);
 }
@@ -151,17 +149,8 @@ std::vector<std::filesystem::path> Updates::files() const {
 
 uint64_t Updates::bytes(const std::string& name) const {
   uint64_t total = base_->require_info(name).bytes();
-  for (const auto& expert : experts_) total += expert->require_info(name).bytes();
+  for (const auto& expert : experts_) total += expert->bytes(name);
   return total;
-}
-
-at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first, int64_t rows) {
-  std::vector<int64_t> shape = info.shape;
-  if (!shape.empty()) shape[0] = rows;
-  at::Tensor piece =
-      at::empty(shape, at::TensorOptions().dtype(from.require_info(info.name).dtype));
-  if (rows > 0) from.read_rows(info.name, first, rows, piece.mutable_data_ptr());
-  return piece;
 }
 
 Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64_t rows,
@@ -171,16 +160,20 @@ Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64
   const at::Tensor stored_base = read_rows(*base_, info, first, rows);
   loaded.base = stored_base.to(dtype);
   if (extras.hashes) loaded.hashes.push_back(stored_hash(stored_base));
+  if (extras.check && has_adapters_ && !all_finite(loaded.base)) {
+    refuse_nonfinite(loaded.base, name, base_->label());
+  }
+  const ExpertFile::Rows base_rows{info, first, stored_base, loaded.base};
   for (size_t t = 0; t < experts_.size(); ++t) {
-    const at::Tensor stored = read_rows(*experts_[t], info, first, rows);
-    if (extras.hashes) loaded.hashes.push_back(stored_hash(stored));
-    at::Tensor update = stored.to(dtype).sub_(loaded.base);
-    if (extras.check && !all_finite(update)) {
+    ExpertFile::Read read = experts_[t]->read(base_rows, extras.low_rank, extras.hashes);
+    if (extras.hashes) loaded.hashes.push_back(std::move(read.hash));
+    const at::Tensor& update = read.update.dense();
+    if (extras.check && update.defined() && !all_finite(update)) {
       refuse_nonfinite(loaded.base, name, base_->label());
       refuse_nonfinite(update, name,
                        fmt::format("task \"{}\" ({})", tasks_[t], experts_[t]->label()));
     }
-    loaded.updates.emplace_back(std::move(update));
+    loaded.updates.push_back(std::move(read.update));
   }
   return loaded;
 }
@@ -194,8 +187,7 @@ bool Updates::is_unchanged(const std::string& name) const {
   for (const auto& [first, rows] : row_blocks(info)) {
     const at::Tensor base = read_rows(*base_, info, first, rows);
     for (const auto& expert : experts_) {
-      const at::Tensor other = read_rows(*expert, info, first, rows);
-      if (!other.to(base.scalar_type()).equal(base)) return false;
+      if (!expert->is_unchanged(info, first, base)) return false;
     }
   }
   return true;
@@ -209,7 +201,8 @@ void Updates::will_need(const std::string& name) const {
 void Updates::require_equal(const std::string& name) const {
   const at::Tensor reference = base_->read(name);
   for (const auto& expert : experts_) {
-    if (!expert->read(name).to(reference.scalar_type()).equal(reference)) {
+    const Checkpoint* whole = expert->checkpoint();
+    if (whole != nullptr && !whole->read(name).to(reference.scalar_type()).equal(reference)) {
       throw input_error(
           fmt::format("{}: {} ({}) differs from {}; only floating tensors can be merged",
                       expert->label(), name, dtype_text(reference.scalar_type()), base_->label()));

@@ -3,27 +3,15 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include "checkpoint/checkpoint.h"
+#include "task/expert_file.h"
+#include "task/update.h"
 
 namespace isomerge {
-
-// The update of one tensor by one task: D_t = expert - base. Dense today; low-rank factors (B, A,
-// scale) will be a second form, hence callers ask for what they need.
-class Update {
- public:
-  explicit Update(at::Tensor dense) : dense_(std::move(dense)) {}
-
-  const at::Tensor& dense() const { return dense_; }
-  at::IntArrayRef shape() const { return dense_.sizes(); }
-
- private:
-  at::Tensor dense_;
-};
 
 // What happens to a tensor in a merge.
 enum class Role {
@@ -69,10 +57,6 @@ struct RowBlock {
 // in the cache, large enough to read well. At least one block, for a tensor without rows as well.
 std::vector<RowBlock> row_blocks(const TensorInfo& info);
 
-// Rows [first, first + rows) along dimension 0 of a tensor, as stored; `info` has its name and
-// shape.
-at::Tensor read_rows(const Checkpoint& from, const TensorInfo& info, int64_t first, int64_t rows);
-
 struct Expert {
   std::string task;
   std::filesystem::path path;
@@ -83,11 +67,12 @@ class Updates {
  public:
   // Throws Error(kInput): no expert, a task name twice, the same file twice (also through links),
   // the base given as an expert, files that do not hold the same tensors (one report for all
-  // files).
+  // files), adapters that do not fit the base.
   Updates(const std::filesystem::path& base, const std::vector<Expert>& experts);
 
   const std::vector<std::string>& tasks() const { return tasks_; }  // in the order given
   const Checkpoint& base() const { return *base_; }
+  bool has_adapters() const { return has_adapters_; }
   const std::vector<TensorInfo>& tensors() const { return base_->tensors(); }  // file order
 
   std::vector<std::filesystem::path> files() const;  // everything that is read
@@ -98,14 +83,15 @@ class Updates {
   // Rows [first, first + rows) along dimension 0 of one floating tensor; a scalar is one row.
   struct Loaded {
     at::Tensor base;                  // [rows, ...] in the compute dtype
-    std::vector<Update> updates;      // T, in task order, in the compute dtype
+    std::vector<Update> updates;      // T, in task order; dense ones in the compute dtype
     std::vector<std::string> hashes;  // T + 1, of the stored bytes: the base's, then the experts'
   };
 
   // What load_rows() does beside its work. Each costs a pass over the entries.
   struct Extras {
-    bool hashes = true;  // else `hashes` stays empty
-    bool check = true;   // that all values are finite; a file need not be asked twice
+    bool hashes = true;     // else `hashes` stays empty
+    bool check = true;      // that all values are finite; a file need not be asked twice
+    bool low_rank = false;  // updates of adapters as factors, where the tensor is a matrix
   };
 
   // Reads the base's and every expert's rows: T + 1 pieces in memory, never T models. Updates are
@@ -130,7 +116,8 @@ class Updates {
  private:
   std::vector<std::string> tasks_;
   std::unique_ptr<Checkpoint> base_;
-  std::vector<std::unique_ptr<Checkpoint>> experts_;
+  std::vector<std::unique_ptr<ExpertFile>> experts_;
+  bool has_adapters_ = false;
 };
 
 }  // namespace isomerge

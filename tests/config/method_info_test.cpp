@@ -13,21 +13,34 @@ namespace {
 TEST(MethodInfos, AreInTableOrderWithTheAgreedDefaults) {
   EXPECT_EQ(method_names(),
             (std::vector<std::string>{"zero_shot", "fine_tuned", "average", "task_arithmetic",
-                                      "ties", "dare_ties", "tall_mask", "consensus_ta", "tsv_m",
-                                      "iso_c", "iso_cts", "fisher", "regmean", "mats"}));
+                                      "ties", "dare", "dare_ties", "knots_ties", "knots_dare_ties",
+                                      "tall_mask", "consensus_ta", "tsv_m", "iso_c", "iso_cts",
+                                      "fisher", "regmean", "mats"}));
   EXPECT_EQ(merging_method_names().front(), "average");
-  EXPECT_EQ(merging_method_names().size(), 12u);
-  const std::pair<const char*, double> alphas[] = {
-      {"average", 1.0},   {"task_arithmetic", 0.3}, {"ties", 1.0},    {"dare_ties", 1.0},
-      {"tall_mask", 1.0}, {"consensus_ta", 0.3},    {"tsv_m", 1.0},   {"iso_c", 1.3},
-      {"iso_cts", 1.5},   {"fisher", 1.0},          {"regmean", 1.0}, {"mats", 1.0}};
+  EXPECT_EQ(merging_method_names().size(), 15u);
+  const std::pair<const char*, double> alphas[] = {{"average", 1.0},
+                                                   {"task_arithmetic", 0.3},
+                                                   {"ties", 1.0},
+                                                   {"dare", 0.3},
+                                                   {"dare_ties", 1.0},
+                                                   {"knots_ties", 1.0},
+                                                   {"knots_dare_ties", 1.0},
+                                                   {"tall_mask", 1.0},
+                                                   {"consensus_ta", 0.3},
+                                                   {"tsv_m", 1.0},
+                                                   {"iso_c", 1.3},
+                                                   {"iso_cts", 1.5},
+                                                   {"fisher", 1.0},
+                                                   {"regmean", 1.0},
+                                                   {"mats", 1.0}};
   for (const auto& [name, alpha] : alphas) {
     EXPECT_EQ(require_method_info(name).default_alpha, alpha) << name;
   }
   const Options options = resolve_options(require_method_info("iso_cts"), {});
-  EXPECT_EQ(
-      options,
-      (Options{{"common_fraction", 0.8}, {"isotropic", true}, {"null", std::string("zero")}}));
+  EXPECT_EQ(options, (Options{{"common_fraction", 0.8},
+                              {"isotropic", true},
+                              {"null", std::string("zero")},
+                              {"r", std::string("shape")}}));
 }
 
 // What help, docs and tables are made of is there, and the defaults obey their own rules.
@@ -153,10 +166,12 @@ TEST(Configuration, OfEveryMethodComesBack) {
       EXPECT_EQ(parse_configuration(configuration_text(one)), one) << configuration_text(one);
     }
   }
-  const Configuration whole = {
-      "iso_cts",
-      {{"common_fraction", 1.0}, {"isotropic", false}, {"null", std::string("fill")}},
-      1.0};
+  const Configuration whole = {"iso_cts",
+                               {{"common_fraction", 1.0},
+                                {"isotropic", false},
+                                {"null", std::string("fill")},
+                                {"r", std::string("sum")}},
+                               1.0};
   EXPECT_EQ(parse_configuration(configuration_text(whole)), whole);
 }
 

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "merge/run_rule.h"
+#include "merge/ties.h"
 
 namespace isomerge {
 namespace {
