@@ -35,12 +35,6 @@ std::string module_of(const std::string& name) {
   return name.substr(0, name.size() - (is_packed ? kPackedWeight : kWeight).size());
 }
 
-bool is_embedding(const std::string& module) {
-  const std::string last = module.substr(module.rfind('.') + 1);
-  return std::any_of(kEmbeddings.begin(), kEmbeddings.end(),
-                     [&](std::string_view glob) { return glob_matches(glob, last); });
-}
-
 // The modules of the adapter, each with the weights that PEFT adapts at one rank: one, or two of an
 // attention.
 using Modules = std::map<std::string, std::vector<LowRankWeight>>;
@@ -73,6 +67,20 @@ void require_factors(const fs::path& folder, const LowRankWeight& weight) {
         fmt::format("{}: expected the packed projections of an attention, [3d, d], got [{}, {}]",
                     label(), b.size(0), a.size(1)));
   }
+}
+
+// `weights` and, with rank 0, the packed projections of the base that they leave as they are.
+std::vector<LowRankWeight> with_packed_projections(std::vector<LowRankWeight> weights,
+                                                   const std::vector<TensorInfo>& base) {
+  for (const TensorInfo& info : base) {
+    const auto has_its_name = [&](const LowRankWeight& weight) { return weight.name == info.name; };
+    if (!info.name.ends_with(kPackedWeight) || info.shape.size() != 2 ||
+        std::any_of(weights.begin(), weights.end(), has_its_name)) {
+      continue;
+    }
+    weights.push_back({info.name, at::zeros({info.shape[0], 0}), at::zeros({0, info.shape[1]})});
+  }
+  return weights;
 }
 
 // The same product at a higher rank.
@@ -173,7 +181,7 @@ Weights tensors_of(const Modules& modules) {
   Weights tensors;
   for (const auto& [module, group] : modules) {
     const std::string key = "base_model.model." + module;
-    if (group.size() == 1 && is_embedding(module)) {
+    if (is_embedding_weight(group.front().name)) {
       tensors[key + ".lora_embedding_A"] = group.front().b.t();
       tensors[key + ".lora_embedding_B"] = group.front().a.t();
       continue;
@@ -194,12 +202,24 @@ bool is_adapter_weight(const std::string& name) {
   return name.ends_with(kPackedWeight) || (name.ends_with(kWeight) && name.size() > kWeight.size());
 }
 
+bool is_embedding_weight(const std::string& name) {
+  if (!name.ends_with(kWeight)) return false;
+  const std::string module = module_of(name);
+  const std::string last = module.substr(module.rfind('.') + 1);
+  return std::any_of(kEmbeddings.begin(), kEmbeddings.end(),
+                     [&](std::string_view glob) { return glob_matches(glob, last); });
+}
+
+std::string last_part(const fs::path& path) {
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 bool is_adapter_file(const std::string& name) { return name == kTensors || name == kConfig; }
 
 void write_adapter(const fs::path& folder, const std::vector<LowRankWeight>& weights,
                    const AdapterOptions& options) {
   require_names(folder, weights);
-  const Modules modules = modules_of(folder, weights);
+  const Modules modules = modules_of(folder, with_packed_projections(weights, options.tensors));
   Weights tensors = tensors_of(modules);
   for (auto& [key, tensor] : tensors) {
     tensor = convert_finite(tensor, options.dtype, fmt::format("{}: {}", folder.string(), key));

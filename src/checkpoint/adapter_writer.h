@@ -9,6 +9,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
 
+#include "checkpoint/tensor_info.h"
+
 namespace isomerge {
 
 // The update of one tensor of the base as a product: update = b a.
@@ -19,6 +21,7 @@ struct LowRankWeight {
 
 struct AdapterOptions {
   std::string base;                             // "base_model_name_or_path"
+  std::vector<TensorInfo> tensors;              // of the base
   std::map<std::string, std::string> metadata;  // of adapter_model.safetensors
   std::string card;                             // README.md, unless the folder has one; may be ""
   at::ScalarType dtype = at::kFloat;            // of the factors as written
@@ -34,9 +37,8 @@ struct AdapterOptions {
 //                              lora_embedding_B = a^T
 //   "<module>.in_proj_weight"  of a torch.nn.MultiheadAttention, which PEFT adapts together with
 //                              its out_proj at one rank: the smaller rank of the two is filled up
-//                              with zeros. Where the base has such a tensor and the adapter changes
-//                              out_proj alone, give it with rank 0: PEFT passes over the out_proj
-//                              of an attention that is not adapted itself.
+//                              with zeros, and so is in_proj_weight where the base has it and the
+//                              adapter changes out_proj alone
 //
 // throws  Error(kInput) naming all tensors that are neither, of which PEFT has no module; a factor
 //         with NaN or Inf, or one that `dtype` cannot hold; all ranks 0 (weights of rank 0 are left
@@ -45,8 +47,14 @@ struct AdapterOptions {
 void write_adapter(const std::filesystem::path& folder, const std::vector<LowRankWeight>& weights,
                    const AdapterOptions& options);
 
+// Whether PEFT takes the tensor of this name for the weight of an embedding.
+bool is_embedding_weight(const std::string& name);
+
 // Whether PEFT has a place for the update of a tensor of this name.
 bool is_adapter_weight(const std::string& name);
+
+// The last part of a file's or folder's path, what an adapter calls its base: "a/b/" -> "b".
+std::string last_part(const std::filesystem::path& path);
 
 // Whether write_adapter() replaces a file of this name in its folder.
 bool is_adapter_file(const std::string& name);

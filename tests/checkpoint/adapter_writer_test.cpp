@@ -39,7 +39,7 @@ class AdapterWriter : public ::testing::Test {
   }
 
   TemporaryFolder folder_;
-  AdapterOptions options_{"some/base", {{"k", "v"}}, "# card\n"};
+  AdapterOptions options_{"some/base", {}, {{"k", "v"}}, "# card\n"};
 };
 
 TEST_F(AdapterWriter, FactorsBecomeLoraBAndLoraAOfTheirModule) {
@@ -127,14 +127,16 @@ TEST_F(AdapterWriter, AnAttentionIsOneModuleWhosePartsAreFilledUpToOneRank) {
   EXPECT_TRUE(got.read(output + "lora_A.weight").equal(at::zeros({3, 4})));
   EXPECT_TRUE(got.read(output + "lora_B.weight").equal(at::zeros({4, 3})));
 
-  write({low_rank("h.attn.in_proj_weight", 12, 4, 0), out});
+  write({out});
+  EXPECT_EQ(config()["target_modules"], Json({"h.attn.out_proj"}));
+
+  options_.tensors = {{"h.attn.in_proj_weight", at::kHalf, {12, 4}},
+                      {"i.attn.in_proj_weight", at::kHalf, {12, 4}}};
+  write({out});
   got = tensors();
   EXPECT_EQ(config()["target_modules"], Json({"h.attn"}));
   EXPECT_TRUE(got.read(key + "lora_B.weight").equal(at::zeros({12, 1})));
   EXPECT_TRUE(got.read(output + "lora_B.weight").equal(out.b));
-
-  write({out});
-  EXPECT_EQ(config()["target_modules"], Json({"h.attn.out_proj"}));
 }
 
 TEST_F(AdapterWriter, FactorsAreRoundedToTheDtypeThatIsAskedFor) {
@@ -185,6 +187,12 @@ TEST_F(AdapterWriter, ReplacesAnOlderAdapterButNotItsCard) {
     files += entry.exists() ? 1 : 0;
   }
   EXPECT_EQ(files, 3u);
+}
+
+TEST_F(AdapterWriter, TheLastPartOfAPathIsThatOfAFolderWithASlashToo) {
+  EXPECT_EQ(last_part("a/b.safetensors"), "b.safetensors");
+  EXPECT_EQ(last_part("a/b/"), "b");
+  EXPECT_EQ(last_part("b"), "b");
 }
 
 TEST_F(AdapterWriter, ARefusalLeavesAnOlderAdapterAsItWas) {
