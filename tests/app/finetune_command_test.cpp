@@ -169,8 +169,9 @@ TEST_F(FinetuneCommand, NeedsStepsOrEpochsFromSomewhere) {
 TEST_F(FinetuneCommand, WithARankItWritesAnAdapter) {
   files_.use_linear_layers();
   const auto lora = [&](const std::vector<std::string>& more) {
-    std::vector<std::string> all{"finetune",  suite_, "--task",  "shapes", "--out",  path("lora/"),
-                                 "--threads", "1",    "--steps", "20",     "--lora", "2"};
+    std::vector<std::string> all{"finetune",    suite_,      "--task", "shapes",  "--out",
+                                 path("lora/"), "--threads", "1",      "--steps", "40",
+                                 "--shift",     "0",         "--lora", "2"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   };
