@@ -35,6 +35,9 @@ TrainingRecipe recipe_of(const Arguments& arguments, const FinetuneDefaults& sui
   take(recipe.shift, arguments.find_whole("shift"), suite.shift);
   take(recipe.seed, arguments.find_whole("seed"), suite.seed);
   recipe.trainable = arguments.all("trainable");
+  recipe.lora.rank = arguments.find_whole("lora").value_or(0);
+  recipe.lora.alpha = arguments.find_number("lora-alpha");
+  recipe.lora.targets = arguments.all("lora-targets");
   return recipe;
 }
 
@@ -93,12 +96,17 @@ void print_summary(const std::string& out, const FinetuneSummary& summary, doubl
 const CommandInfo& finetune_info() {
   static const CommandInfo info{
       "finetune",
-      "SUITE.json --task NAME --out FILE [--steps N|--epochs N] [options]",
-      "train an expert: all weights of the base on one task (its head stays as it is)",
+      "SUITE.json --task NAME --out FILE|FOLDER/ [--steps N|--epochs N] [options]",
+      "train an expert: all weights of the base on one task (its head stays as it is), or LoRA "
+      "factors",
       "  isomerge finetune experiments/suites/mini_vision.json --task digits --out "
-      "digits.safetensors",
+      "digits.safetensors\n"
+      "  isomerge finetune experiments/suites/mini_vision.json --task digits --lora 8 --lr 3e-3 "
+      "--out digits/",
       {{"task", "NAME", "the task of the suite"},
-       {"out", "FILE", "*.safetensors; FILE.state keeps an unfinished run, which goes on from it"},
+       {"out", "FILE|FOLDER/",
+        "*.safetensors, or with --lora the folder of a PEFT adapter; FILE.state keeps an "
+        "unfinished run, which goes on from it"},
        {"data", "FILE",
         "pack or JSON lines with a split \"train\" (default: the task's \"train\" in the suite)"},
        {"steps", "N", "updates"},
@@ -109,10 +117,15 @@ const CommandInfo& finetune_info() {
        {"weight-decay", "X", "of AdamW (default: 0.1)"},
        {"clip", "X", "largest norm of the gradient (default: 1)"},
        {"shift", "N", "move images at random by up to so many pixels (default: 0)"},
-       {"seed", "N", "of the order of examples and the moves of images (default: 0)"},
+       {"seed", "N",
+        "of the order of examples, the moves of images and LoRA's first factors (default: 0)"},
        {"trainable", "GLOB", "train the parameters of these names alone: '*.ia3_l'", true},
+       {"lora", "R", "train updates of rank R, W_0 + (alpha / R) B A, without dropout"},
+       {"lora-alpha", "X", "their alpha (default: R)"},
+       {"lora-targets", "GLOB",
+        "weights to adapt: '*attn*' (default: those of all linear layers, but lm_head)", true},
        {"save-every", "N", "steps between two states, which are validated too (default: 100)"},
-       {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
+       {"dtype", "fp32|fp16|bf16", "of the output (default: the base's; fp32 of an adapter)"},
        {"set", "NAME=VALUE", "a ${NAME} of the suite file", true},
        {"json", "", "print the summary as JSON"}},
       1,

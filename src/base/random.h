@@ -22,6 +22,11 @@ inline uint64_t random_bits(uint64_t key, uint64_t i) {
   return z ^ (z >> 31);
 }
 
+// Number i of the stream, uniform in [0, 1): a multiple of 2^-53.
+inline double random_uniform(uint64_t key, uint64_t i) {
+  return static_cast<double>(random_bits(key, i) >> 11) * 0x1p-53;
+}
+
 // Number i of the stream, uniform in [0, bound), bound >= 1. The upper half of a product, which is
 // uneven by at most bound / 2^64.
 inline uint64_t random_below(uint64_t key, uint64_t i, uint64_t bound) {

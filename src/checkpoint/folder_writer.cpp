@@ -37,7 +37,9 @@ std::string shard_name(size_t number, size_t count) {
   return count == 1 ? kSingle : fmt::format("model-{:05}-of-{:05}.safetensors", number + 1, count);
 }
 
-void remove_file(const fs::path& path) {
+}  // namespace
+
+void remove_old_file(const fs::path& path) {
   std::error_code error;
   fs::remove(path, error);
   if (error) {
@@ -45,8 +47,6 @@ void remove_file(const fs::path& path) {
                                     path.string(), error.message()));
   }
 }
-
-}  // namespace
 
 bool is_folder_file(const std::string& name) {
   if (name == kSingle || name == kIndex) return true;
@@ -104,7 +104,7 @@ void FolderWriter::commit() {
   for (const auto& text : texts_) text->flush();
   if (index_) index_->flush();
   // An older index must not describe newer shards, not even for a moment.
-  remove_file(folder_ / kIndex);
+  remove_old_file(folder_ / kIndex);
   for (const auto& text : texts_) text->commit();
   for (const auto& shard : shards_) shard->commit();
   if (index_) index_->commit();
@@ -114,7 +114,7 @@ void FolderWriter::commit() {
     const std::string name = entry.path().filename().string();
     if (is_folder_file(name) && !names_.contains(name)) stale.push_back(entry.path());
   }
-  for (const fs::path& path : stale) remove_file(path);
+  for (const fs::path& path : stale) remove_old_file(path);
 }
 
 }  // namespace isomerge

@@ -49,4 +49,7 @@ class FolderWriter {
 // Whether FolderWriter writes or removes a file of this name in a folder that it writes.
 bool is_folder_file(const std::string& name);
 
+// Removes a file that an earlier run left, if it is there. Throws Error(kMachine) if that fails.
+void remove_old_file(const std::filesystem::path& path);
+
 }  // namespace isomerge

@@ -22,9 +22,7 @@ at::Tensor dropped(const at::Tensor& update, double drop, uint64_t key, int64_t 
 
 }  // namespace
 
-double dare_uniform(uint64_t key, uint64_t i) {
-  return static_cast<double>(random_bits(key, i) >> 11) * 0x1p-53;
-}
+double dare_uniform(uint64_t key, uint64_t i) { return random_uniform(key, i); }
 
 uint64_t dare_key(uint64_t seed, const std::string& tensor, const std::string& task) {
   return random_key(fmt::format("{}/{}/{}", seed, tensor, task));

@@ -1,7 +1,8 @@
 #include "train/finetune.h"
 
-#include <algorithm>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,15 +15,16 @@
 #include "base/interrupt.h"
 #include "base/log.h"
 #include "base/progress.h"
-#include "base/text.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/output.h"
 #include "checkpoint/safetensors.h"
 #include "model/single_thread.h"
 #include "train/example_order.h"
 #include "train/gradients.h"
+#include "train/lora.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/trained_parameters.h"
 #include "train/training_state.h"
 
 namespace isomerge {
@@ -30,33 +32,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path state_path(const fs::path& out) { return out.string() + ".state"; }
+// Of a folder beside it, not in it: "digits/" -> "digits.state".
+fs::path state_path(const fs::path& out) {
+  return (out.has_filename() ? out : out.parent_path()).string() + ".state";
+}
 
-void require_usable_output(const FinetuneTask& task, const fs::path& out) {
-  const OutputKind kind = output_kind(out);
-  if (kind != OutputKind::kSafetensors) {
+void require_usable_output(const FinetuneTask& task, const TrainingRecipe& recipe,
+                           const fs::path& out) {
+  const bool is_folder = output_kind(out) == OutputKind::kFolder;
+  if (recipe.lora.rank > 0 && !is_folder) {
+    throw input_error(
+        fmt::format("{}: LoRA gives an adapter, which is a folder; write / at the "
+                    "end of its name",
+                    out.string()));
+  }
+  if (recipe.lora.rank == 0 && output_kind(out) != OutputKind::kSafetensors) {
     throw input_error(
         fmt::format("{}: an expert is one file; name it *.safetensors", out.string()));
   }
   std::vector<fs::path> inputs = Checkpoint(task.base).files();
   inputs.push_back(task.tokenizer.empty() ? task.heads : task.tokenizer);
-  require_not_an_input(out, kind, inputs);
-  require_writable_folder(fs::absolute(out).parent_path());
-}
-
-// Those of the parameters that a glob names; all if there is none.
-Weights trained_of(Weights parameters, const std::vector<std::string>& globs) {
-  for (const std::string& glob : globs) {
-    const bool is_used = std::any_of(parameters.begin(), parameters.end(),
-                                     [&](const auto& it) { return glob_matches(glob, it.first); });
-    if (!is_used) throw input_error(fmt::format("trainable \"{}\": no such parameter", glob));
-  }
-  std::erase_if(parameters, [&](const auto& it) {
-    return !globs.empty() && std::none_of(globs.begin(), globs.end(), [&](const auto& glob) {
-      return glob_matches(glob, it.first);
-    });
-  });
-  return parameters;
+  if (!is_folder) require_not_an_input(out, OutputKind::kSafetensors, inputs);
+  require_writable_folder(fs::absolute(state_path(out)).parent_path());
 }
 
 class Run {
@@ -67,7 +64,8 @@ class Run {
         inputs_(open_training_inputs(task, settings.device)),
         recipe_(in_steps(recipe, inputs_->training().size())),
         order_(inputs_->training(), static_cast<uint64_t>(recipe_.seed), recipe_.shift),
-        optimizer_(trained(), recipe_.optimizer),
+        trained_(trained_parameters(inputs_->module().trainable_parameters(), recipe_)),
+        optimizer_(leaves(), recipe_.optimizer),
         identity_(inputs_->identity) {
     identity_["recipe"] = recipe_text(recipe_);
   }
@@ -80,16 +78,18 @@ class Run {
     summary.resumed_at = step_;
     train();
     summary.loss = loss_;
-    const Weights expert = rounded_weights();
-    inputs_->module().bind(expert, "the expert");
-    summary.after = validation_accuracy();
-    write(expert);
+    summary.after = lora_ ? write_low_rank() : write_whole();
+    std::error_code ignored;  // a state that stays does no harm: it is of this very run
+    fs::remove(state_path(settings_.out), ignored);
     return summary;
   }
 
  private:
-  Weights trained() {
-    return trained_of(inputs_->module().trainable_parameters(), recipe_.trainable);
+  // What the optimizer changes.
+  const Weights& leaves() {
+    if (recipe_.lora.rank == 0) return trained_;
+    if (!lora_) lora_.emplace(trained_, recipe_.lora, recipe_.seed);
+    return lora_->factors();
   }
 
   Accuracy validation_accuracy() const { return inputs_->validate(settings_.threads); }
@@ -101,10 +101,9 @@ class Run {
     if (!state) return;
     try {
       const at::NoGradGuard no_gradient;
-      for (auto& [name, parameter] : trained()) {
-        parameter.copy_(state->parameters.at(name));
-      }
+      for (const auto& [name, leaf] : leaves()) leaf.copy_(state->parameters.at(name));
       optimizer_.restore(state->optimizer);
+      if (lora_) lora_->apply();
     } catch (const Error& error) {
       throw error.during(path.string());
     }
@@ -141,10 +140,12 @@ class Run {
     const double rate =
         scheduled_rate(recipe_.learning_rate, step_, recipe_.warmup, *recipe_.steps);
     try {
-      LossGradients found = loss_gradients(inputs_->objective(),
-                                           order_.examples(step_ * recipe_.batch, recipe_.batch),
-                                           optimizer_.parameters(), settings_.threads);
+      LossGradients found = loss_gradients(
+          inputs_->objective(), order_.examples(step_ * recipe_.batch, recipe_.batch),
+          lora_ ? lora_->weights() : optimizer_.parameters(), settings_.threads);
+      if (lora_) found.gradients = lora_->gradients(found.gradients);
       optimizer_.step(std::move(found.gradients), rate);
+      if (lora_) lora_->apply();
       ++step_;
       return found.loss;
     } catch (const Error& error) {
@@ -154,9 +155,9 @@ class Run {
 
   TrainingState state() {
     TrainingState out{step_, loss_, {}, optimizer_.state()};
-    const Weights all = inputs_->module().weights();
-    for (const auto& [name, parameter] : trained()) {
-      out.parameters[name] = all.at(name);
+    for (const auto& [name, leaf] : leaves()) {
+      out.parameters[name] = leaf.detach().to(at::Device(at::kCPU), leaf.scalar_type(),
+                                              /*non_blocking=*/false, /*copy=*/true);
     }
     return out;
   }
@@ -174,12 +175,35 @@ class Run {
     return out;
   }
 
-  void write(const Weights& expert) const {
+  std::map<std::string, std::string> metadata() const {
     auto metadata = identity_metadata(identity_);
     metadata["isomerge.content"] = "expert";
-    write_safetensors(settings_.out, expert, metadata);
-    std::error_code ignored;  // a state that stays does no harm: it is of this very run
-    fs::remove(state_path(settings_.out), ignored);
+    return metadata;
+  }
+
+  // Both return the validation accuracy of what they write.
+  Accuracy write_whole() {
+    const Weights expert = rounded_weights();
+    inputs_->module().bind(expert, "the expert");
+    const Accuracy accuracy = validation_accuracy();
+    write_safetensors(settings_.out, expert, metadata());
+    return accuracy;
+  }
+
+  Accuracy write_low_rank() {
+    AdapterOptions options;
+    options.base = last_part(inputs_->base.path());
+    options.tensors = inputs_->base.tensors();
+    options.metadata = metadata();
+    options.dtype = settings_.dtype.value_or(at::kFloat);
+    options.card = fmt::format(
+        "---\nlibrary_name: peft\n---\n# {}\n\nLoRA adapter of {} for the task {}, trained by "
+        "isomerge: {}\n",
+        last_part(settings_.out), options.base, identity_.at("task"), identity_.at("recipe"));
+    const std::vector<LowRankWeight> updates = lora_->apply(options.dtype);
+    const Accuracy accuracy = validation_accuracy();
+    write_adapter(settings_.out, updates, options);
+    return accuracy;
   }
 
   const FinetuneSettings settings_;
@@ -187,6 +211,8 @@ class Run {
   std::unique_ptr<TrainingInputs> inputs_;
   const TrainingRecipe recipe_;  // in steps
   ExampleOrder order_;
+  const Weights trained_;  // parameters of the module
+  std::optional<LoraFactors> lora_;
   Optimizer optimizer_;
   RunIdentity identity_;
   int64_t step_ = 0;   // updates done
@@ -209,7 +235,7 @@ FinetuneSummary finetune(const FinetuneTask& task, const TrainingRecipe& recipe,
       throw input_error(
           fmt::format("shift: only images are moved; expected 0, got {}", recipe.shift));
     }
-    require_usable_output(task, settings.out);
+    require_usable_output(task, recipe, settings.out);
     const SingleThread single_thread;
     return Run(task, recipe, settings).carry_out();
   } catch (const Error& error) {

@@ -15,8 +15,8 @@
 namespace isomerge {
 
 struct FinetuneSettings {
-  std::filesystem::path out;            // *.safetensors
-  std::optional<at::ScalarType> dtype;  // of the expert's floating tensors; nothing: the base's
+  std::filesystem::path out;            // *.safetensors, or with LoRA a folder
+  std::optional<at::ScalarType> dtype;  // of what is written; nothing: the base's, or fp32 factors
   int64_t save_every = 100;             // steps between two states
   int threads = 1;
   c10::Device device = c10::Device(c10::kCPU);
@@ -36,10 +36,14 @@ struct FinetuneSummary {
 // Buffers, parameters that are not trained or that the loss does not depend on, stay as in the
 // base.
 //
+// With recipe.lora, factors of their updates are trained instead (train/lora.h): dense gradients of
+// the targets are formed, the optimizer sees the factors alone.
+//
 // Every `save_every` steps, and after a signal, the state is written to <out>.state; if that file
 // is there and of the same run, training continues from it. It is removed once `out` is written.
-// `out` has the base's tensors, and recipe and hashes of all inputs in its metadata. Its bytes are
-// the same for any number of threads, wherever the run was stopped.
+// `out` has the base's tensors or is a PEFT adapter (checkpoint/adapter_writer.h), and has recipe
+// and hashes of all inputs in its metadata. Its bytes are the same for any number of threads,
+// wherever the run was stopped.
 //
 // throws  Error(kInput) naming the file: inputs that do not fit each other, a recipe that makes no
 //         sense or names no parameter, a state of another run, a gradient that is NaN or Inf.

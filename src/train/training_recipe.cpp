@@ -39,6 +39,14 @@ void require_valid(const TrainingRecipe& recipe) {
   require_whole("seed", recipe.seed, 0);
   require_above_zero("lr", recipe.learning_rate);
   require_above_zero("clip", recipe.optimizer.clip);
+  require_whole("lora", recipe.lora.rank, 0);
+  require_above_zero("lora_alpha", recipe.lora.alpha.value_or(1.0));
+  if (recipe.lora.rank == 0 && (recipe.lora.alpha || !recipe.lora.targets.empty())) {
+    throw input_error("lora_alpha and lora_targets are for LoRA: give its rank, lora");
+  }
+  if (recipe.lora.rank > 0 && !recipe.trainable.empty()) {
+    throw input_error("trainable: LoRA trains its factors alone; choose them by lora_targets");
+  }
   const double decay = recipe.optimizer.weight_decay;
   if (!(decay >= 0.0 && std::isfinite(decay))) {
     throw input_error(
@@ -59,12 +67,19 @@ TrainingRecipe in_steps(TrainingRecipe recipe, int64_t examples) {
 }
 
 std::string recipe_text(const TrainingRecipe& recipe) {
-  const std::string text =
+  std::string text =
       fmt::format("steps={}/batch={}/lr={}/weight_decay={}/warmup={}/clip={}/shift={}/seed={}",
                   recipe.steps.value(), recipe.batch, number_text(recipe.learning_rate),
                   number_text(recipe.optimizer.weight_decay), recipe.warmup,
                   number_text(recipe.optimizer.clip), recipe.shift, recipe.seed);
-  return recipe.trainable.empty() ? text : text + "/trainable=" + join(recipe.trainable, ",");
+  if (!recipe.trainable.empty()) text += "/trainable=" + join(recipe.trainable, ",");
+  if (const LoraOptions& lora = recipe.lora; lora.rank > 0) {
+    const auto rank = static_cast<double>(lora.rank);
+    text +=
+        fmt::format("/lora={}/lora_alpha={}", lora.rank, number_text(lora.alpha.value_or(rank)));
+    if (!lora.targets.empty()) text += "/lora_targets=" + join(lora.targets, ",");
+  }
+  return text;
 }
 
 }  // namespace isomerge

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "train/lora.h"
 #include "train/optimizer.h"
 
 namespace isomerge {
@@ -20,13 +21,14 @@ struct TrainingRecipe {
   int64_t warmup = 500;           // steps
   OptimizerOptions optimizer;
   int64_t shift = 0;  // images are moved by up to so many pixels in each direction
-  int64_t seed = 0;   // of order and moves
+  int64_t seed = 0;   // of order, moves and LoRA's first factors
   std::vector<std::string> trainable = {};  // globs of the parameters trained; empty: all
+  LoraOptions lora = {};
 };
 
 // Throws Error(kInput) that names the first number that makes no sense: neither or both of steps
-// and epochs, one of them, batch, learning rate or clip not above 0, another one negative, a whole
-// number above 10^9.
+// and epochs, one of them, batch, learning rate, clip or LoRA's alpha not above 0, another one
+// negative, a whole number above 10^9; or `trainable` beside LoRA, or LoRA's options without it.
 void require_valid(const TrainingRecipe& recipe);
 
 // The recipe with steps instead of epochs: enough of them that every one of `examples` was seen so

@@ -181,5 +181,41 @@ TEST_F(ConvertCommand, AFullDiskLeavesNoFilesInTheFolder) {
   EXPECT_TRUE(std::filesystem::is_empty(path("d")));
 }
 
+TEST_F(ConvertCommand, ExtractsAnAdapter) {
+  const Weights base = {{"q.weight", random_tensor({12, 8}, 1).to(at::kFloat)},
+                        {"q.bias", at::zeros({12})}};
+  Weights expert = base;
+  expert["q.weight"] = base.at("q.weight").add(random_tensor({12, 8}, 2).to(at::kFloat));
+  write_safetensors(path("base.safetensors"), base);
+  write_safetensors(path("expert.safetensors"), expert);
+  const auto run = [&](const std::string& out, const std::vector<std::string>& more) {
+    std::vector<std::string> words{"--adapter-of", path("base.safetensors")};
+    words.insert(words.end(), more.begin(), more.end());
+    return convert("expert.safetensors", out, words);
+  };
+  const ProgramResult plain = run("adapter/", {"--rank", "3"});
+  EXPECT_EQ(plain.exit_code, 0) << plain.err;
+  expect_mentions(plain.out, {"adapter of 1 matrices, rank 3, relative error 0.", "(q.weight)"});
+  const Checkpoint adapter(path("adapter/adapter_model.safetensors"));
+  EXPECT_EQ(adapter.require_info("base_model.model.q.lora_B.weight").shape,
+            (std::vector<int64_t>{12, 3}));
+  const ProgramResult json = run("half/", {"--error", "0.2", "--dtype", "fp16", "--json"});
+  EXPECT_EQ(json.exit_code, 0) << json.err;
+  const auto summary = nlohmann::json::parse(json.out);
+  EXPECT_LE(summary.at("relative_error"), 0.2);
+  EXPECT_EQ(summary.at("matrices").at(0).at("name"), "q.weight");
+  EXPECT_EQ(summary.at("unchanged"), 1);
+  expect_refusal(run("x.safetensors", {"--rank", "3"}), {"an adapter is a folder"});
+  expect_refusal(run("x/", {"--rank", "3", "--names", "hf"}), {"--names does not go with"});
+  expect_refusal(run("x/", {}), {"either a rank or an error"});
+  expect_refusal(convert("in.safetensors", "x.safetensors", {"--rank", "3"}),
+                 {"--rank is for --adapter-of"});
+  write_safetensors(path("expert.safetensors"),
+                    {{"q.weight", expert["q.weight"]}, {"q.bias", at::ones({12})}});
+  expect_refusal(run("x/", {"--rank", "3"}), {"1 other tensors changed: q.bias"});
+  const ProgramResult dropped = run("d/", {"--rank", "3", "--drop-others"});
+  expect_mentions(dropped.out, {"left as in the base, although changed: q.bias"});
+}
+
 }  // namespace
 }  // namespace isomerge

@@ -166,5 +166,32 @@ TEST_F(FinetuneCommand, NeedsStepsOrEpochsFromSomewhere) {
   expect_mentions(refusal(words({})), {"expected either steps or epochs, got neither"});
 }
 
+TEST_F(FinetuneCommand, WithARankItWritesAnAdapter) {
+  files_.use_linear_layers();
+  const auto lora = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all{"finetune",    suite_,      "--task", "shapes",  "--out",
+                                 path("lora/"), "--threads", "1",      "--steps", "40",
+                                 "--shift",     "0",         "--lora", "2"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  expect_mentions(refusal(lora({"--lora-targets", "*q_proj*"})), {"lora target \"*q_proj*\""});
+  expect_mentions(refusal(lora({"--lora-alpha", "0"})), {"lora_alpha: expected a number above 0"});
+  expect_mentions(refusal(words({"--lora", "2"})), {"an adapter, which is a folder"});
+  const ProgramResult result = run_isomerge(
+      lora({"--lora-alpha", "4", "--lora-targets", "fir*", "--dtype", "fp16", "--json"}));
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto summary = nlohmann::json::parse(result.out);
+  EXPECT_EQ(summary.at("out"), path("lora/"));
+  EXPECT_GT(summary.at("expert_accuracy"), summary.at("base_accuracy"));
+  const Checkpoint adapter(path("lora/adapter_model.safetensors"));
+  ASSERT_EQ(adapter.tensors().size(), 2u);
+  EXPECT_EQ(adapter.require_info("base_model.model.first.lora_A.weight").dtype, at::kHalf);
+  expect_mentions(adapter.metadata().at("isomerge.finetune.recipe"),
+                  {"/lora=2/lora_alpha=4/lora_targets=fir*"});
+  EXPECT_TRUE(fs::exists(path("lora/adapter_config.json")));
+  EXPECT_FALSE(fs::exists(path("lora.state")));
+}
+
 }  // namespace
 }  // namespace isomerge

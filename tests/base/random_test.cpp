@@ -21,6 +21,14 @@ TEST(Random, KeysAreFnv1a) {
   EXPECT_EQ(random_key("foobar"), 0x85944171f73967e8u);
 }
 
+TEST(Random, UniformNumbersAreTheUpper53BitsOverTheirRange) {
+  EXPECT_EQ(random_uniform(0, 0), static_cast<double>(0xe220a8397b1dcdafu >> 11) / 0x1p53);
+  for (uint64_t i = 0; i < 10'000; ++i) {
+    EXPECT_GE(random_uniform(7, i), 0.0);
+    EXPECT_LT(random_uniform(7, i), 1.0);
+  }
+}
+
 // By another program: the upper half of bits * 10.
 TEST(Random, NumbersBelowABoundAreItsShareOfTheBits) {
   const std::array<uint64_t, 6> want = {8, 4, 0, 9, 1, 3};

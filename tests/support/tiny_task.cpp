@@ -45,6 +45,23 @@ TinyTask::TinyTask() {
   folder_.write("data.pack", data.bytes());
 }
 
+Weights TinyTask::use_linear_layers() const {
+  const Weights base = {{"first.weight", random_tensor({8, 9}, 1).to(at::kFloat)},
+                        {"first.bias", random_tensor({8}, 2).to(at::kFloat)},
+                        {"second.weight", random_tensor({3, 8}, 3).mul(0.3).to(at::kFloat)}};
+  ScriptModule module;
+  for (const auto& [name, tensor] : base) {
+    module.parameters.emplace_back(name, tensor.clone().set_requires_grad(true));
+  }
+  module.methods =
+      "def forward(self, images: Tensor):\n"
+      "    x = images.flatten(1).matmul(self.first.weight.t()) + self.first.bias\n"
+      "    return x.matmul(self.second.weight.t())\n";
+  module.save(folder_ / "encoder.pt");
+  write_safetensors(folder_ / "base.safetensors", base);
+  return base;
+}
+
 std::filesystem::path TinyTask::write_suite(const std::string& finetune) const {
   return folder_.write("suite.json", R"({
     "title": "Tiny",

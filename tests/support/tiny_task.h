@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "checkpoint/tensor_info.h"
 #include "support/temporary_folder.h"
 
 namespace isomerge {
@@ -20,6 +21,10 @@ class TinyTask {
   std::filesystem::path write(const std::string& name, const std::string& text) const {
     return folder_.write(name, text);
   }
+
+  // Replaces encoder and base by two layers that have the names of linear ones: first.weight [8,
+  // 9], first.bias [8] and second.weight [3, 8], fp32. Returns the base.
+  Weights use_linear_layers() const;
 
   // suite.json: tasks "shapes" (train.pack), "bare", which names no training pack, and "unbuilt",
   // whose training pack is not there. `finetune` is the text of that key's value.

@@ -81,6 +81,12 @@ TEST(TrainingRecipe, NamesTheNumberThatMakesNoSense) {
       {[](auto& r) { r.optimizer.clip = 0; }, "clip: expected a number above 0, got 0"},
       {[](auto& r) { r.optimizer.weight_decay = -0.1; }, "weight_decay: expected a number of at"},
       {[&](auto& r) { r.optimizer.weight_decay = nan; }, "weight_decay: expected"},
+      {[](auto& r) { r.lora.rank = -1; }, "lora: expected a whole number from 0"},
+      {[](auto& r) { r.lora.rank = 1, r.lora.alpha = 0; }, "lora_alpha: expected a number above 0"},
+      {[&](auto& r) { r.lora.rank = 1, r.lora.alpha = nan; }, "lora_alpha: expected"},
+      {[](auto& r) { r.lora.alpha = 1; }, "for LoRA: give its rank"},
+      {[](auto& r) { r.lora.targets = {"*"}; }, "for LoRA: give its rank"},
+      {[](auto& r) { r.lora.rank = 1, r.trainable = {"*"}; }, "trainable: LoRA trains its factors"},
   };
   EXPECT_NO_THROW(require_valid(small()));
   for (const auto& one : cases) {
