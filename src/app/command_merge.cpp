@@ -45,6 +45,7 @@ std::vector<Recipe> recipes_of(const Arguments& arguments) {
   }
   recipe.update_only = recipe.update_only || arguments.has("update-only");
   if (const auto size = arguments.find_bytes("shard-size")) recipe.shard_bytes = *size;
+  if (const auto rank = arguments.find_whole("adapter-rank")) recipe.adapter_rank = *rank;
   for (const std::string& text : arguments.all("grid")) recipe.grid.push_back(parse_axis(text));
   std::vector<Recipe> recipes = expand_grid(recipe);
   for (const Recipe& one : recipes) require_complete(one);
@@ -143,6 +144,27 @@ std::string summary_text(const Recipe& recipe, const MergeSummary& summary) {
   return text;
 }
 
+// How well an adapter holds its merge.
+struct AdapterFit {
+  int64_t least = 0, most = 0;  // ranks
+  double error = 0.0;
+};
+
+AdapterFit fit_of(const ExtractionSummary& adapter) {
+  AdapterFit fit{adapter.matrices.front().rank, 0, adapter.total_error()};
+  for (const ExtractedMatrix& matrix : adapter.matrices) {
+    fit.least = std::min(fit.least, matrix.rank);
+    fit.most = std::max(fit.most, matrix.rank);
+  }
+  return fit;
+}
+
+std::string adapter_text(const ExtractionSummary& adapter) {
+  const AdapterFit fit = fit_of(adapter);
+  return fmt::format(", an adapter of rank {} with a relative error of {:.2g}",
+                     rank_text({fit.least, fit.most}), fit.error);
+}
+
 void print_summary(const std::vector<Recipe>& recipes, const MergedFiles& merged, double seconds,
                    bool as_json) {
   const FactorCache::Counts& cache = merged.cache;
@@ -150,6 +172,10 @@ void print_summary(const std::vector<Recipe>& recipes, const MergedFiles& merged
     nlohmann::ordered_json merges = nlohmann::ordered_json::array();
     for (size_t i = 0; i < recipes.size(); ++i) {
       merges.push_back(summary_json(recipes[i], merged.summaries[i]));
+      if (merged.adapters.empty()) continue;
+      const AdapterFit fit = fit_of(merged.adapters[i]);
+      merges.back()["adapter"] = {
+          {"least_rank", fit.least}, {"most_rank", fit.most}, {"relative_error", fit.error}};
     }
     const nlohmann::ordered_json out = {{"merges", std::move(merges)},
                                         {"factors_reused", cache.reused},
@@ -160,7 +186,8 @@ void print_summary(const std::vector<Recipe>& recipes, const MergedFiles& merged
     return;
   }
   for (size_t i = 0; i < recipes.size(); ++i) {
-    fmt::print("{}{}", summary_text(recipes[i], merged.summaries[i]),
+    fmt::print("{}{}{}", summary_text(recipes[i], merged.summaries[i]),
+               merged.adapters.empty() ? "" : adapter_text(merged.adapters[i]),
                i + 1 < recipes.size() ? "\n" : "");
   }
   if (cache.reused + cache.computed > 0) {
@@ -184,7 +211,7 @@ const CommandInfo& merge_info() {
        {"grid", "NAME=VALUES",
         "a merge for each value: 0.5:0.9:0.1 or 1,2,4; --out has {NAME} in it", true},
        {"base", "FILE", "the pretrained checkpoint"},
-       {"expert", "TASK=FILE", "a checkpoint fine-tuned from it", true},
+       {"expert", "TASK=FILE", "a checkpoint fine-tuned from it, or a PEFT adapter's folder", true},
        {"out", "FILE", "*.safetensors, *.pt (TorchScript base) or a folder with / at its end"},
        {"alpha", "X", "scaling of the merged update (default: the method's)"},
        {"update-only", "", "write the merged update itself, before alpha"},
@@ -195,6 +222,8 @@ const CommandInfo& merge_info() {
         "q, k, v in one tensor: one matrix or three (default: packed)"},
        {"masks", "FILE", "consensus_ta: published TALL masks, as models/unpickle.py writes them"},
        {"dtype", "fp32|fp16|bf16", "of the output (default: the base's)"},
+       {"adapter-rank", "K",
+        "write a PEFT adapter of at most this rank, alpha included, into a folder"},
        {"shard-size", "SIZE", "of tensors per file of an output folder: 5GiB (default: one file)"},
        {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},
        {"statistics", "DIR", "of the experts, for fisher, regmean and mats: `isomerge statistics`"},

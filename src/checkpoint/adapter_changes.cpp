@@ -25,6 +25,11 @@ struct StoredName {
 StoredName take_apart(std::string name) {
   constexpr std::string_view kPrefix = "base_model.model.";
   if (name.starts_with(kPrefix)) name.erase(0, kPrefix.size());
+  // Where PEFT puts a module that it wraps, and one that was trained as a whole.
+  for (const char* mark : {".modules_to_save.default.", ".modules_to_save.", ".base_layer."}) {
+    const size_t at = name.find(mark);
+    if (at != std::string::npos) name.erase(at, std::string_view(mark).size() - 1);
+  }
   for (const char* mark : {".lora_", ".ia3_", ".vera_", ".hada_", ".lokr_", ".oft_"}) {
     const size_t at = name.find(mark);
     if (at == std::string::npos) continue;
@@ -32,11 +37,6 @@ StoredName take_apart(std::string name) {
     const std::string ending = part.ends_with(".bias") ? ".bias" : "";
     part = part.substr(0, part.find('.')) + ending;
     return {name.substr(0, at), part};
-  }
-  // Whole modules are kept beside the original one; biases of wrapped modules in them.
-  for (const char* mark : {".modules_to_save.default.", ".modules_to_save.", ".base_layer."}) {
-    const size_t at = name.find(mark);
-    if (at != std::string::npos) name.erase(at, std::string_view(mark).size() - 1);
   }
   return {name, ""};
 }

@@ -110,6 +110,17 @@ void add_doubles(const Recipe& recipe, std::vector<std::string>& facts) {
   }
 }
 
+// An adapter is a folder, and what it adds includes alpha.
+void add_adapter_problems(const Recipe& recipe, std::vector<std::string>& facts) {
+  std::error_code ignored;
+  if (recipe.out.has_filename() && !std::filesystem::is_directory(recipe.out, ignored)) {
+    facts.push_back(fmt::format("{}: an adapter is a folder; write / at the end of its name",
+                                recipe.out.string()));
+  }
+  if (recipe.update_only) facts.push_back("an adapter is no update alone: drop update_only");
+  if (recipe.shard_bytes > 0) facts.push_back("an adapter has no shards: drop shard_size");
+}
+
 // What is wrong with an axis by itself or beside the rest of the recipe.
 void require_fitting_axis(const Recipe& recipe, const GridAxis& axis) {
   const auto same_name = [&](const GridAxis& other) { return other.name == axis.name; };
@@ -231,6 +242,7 @@ Recipe read_recipe(const std::filesystem::path& path, const Settings& set) {
   recipe.masks = read_path(reader, "masks", Files::kMustExist, problems);
   recipe.dtype = parse_output_dtype(reader.find_choice("dtype", "as_base", kOutputDtypes));
   recipe.update_only = reader.find_bool("update_only", false);
+  recipe.adapter_rank = reader.find_int("adapter_rank", 0, 0);
   reader.finish();
   problems.throw_if_any();
   return recipe;
@@ -268,6 +280,7 @@ void require_complete(const Recipe& recipe) {
   if (recipe.out.empty()) facts.push_back("no output given");
   if (needs_statistics(recipe)) facts.push_back(statistics_hint(recipe));
   if (!recipe.masks.empty()) add_mask_problems(recipe, facts);
+  if (recipe.adapter_rank > 0) add_adapter_problems(recipe, facts);
   add_doubles(recipe, facts);
   if (facts.size() == 1) throw input_error(facts.front());
   if (!facts.empty()) {

@@ -36,6 +36,7 @@ struct Recipe {
   std::filesystem::path statistics;  // folder of the experts' statistics; empty: none
   std::filesystem::path masks;  // TALL masks for consensus_ta (merge/tall_mask_file.h), or empty
   uint64_t shard_bytes = 0;     // of tensors per file of an output folder; 0: one file
+  int64_t adapter_rank = 0;     // the output is a PEFT adapter of at most this rank; 0: it is not
 };
 
 std::string precision_text(Precision precision);  // "fp32", "fp64"

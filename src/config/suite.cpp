@@ -90,6 +90,14 @@ Task read_task(const JsonValue& value, const std::vector<Task>& earlier, const R
   task.name = reader.require_string("name");
   task.title = reader.find_string("title", task.name);
   task.note = reader.find_string("note", "");
+  if (const auto percent = reader.find_number("normalise_by")) {
+    task.normalise_by = *percent / 100.0;
+    if (!(*percent > 0.0 && *percent <= 100.0)) {
+      reader.problem(value.line, fmt::format("\"normalise_by\": expected percent above 0 and up to "
+                                             "100, got {}",
+                                             number_text(*percent)));
+    }
+  }
   task.expert = require_file(reader, "expert", reading);
   task.data = require_file(reader, "data", reading);
   if (const JsonValue* train = reader.find("train")) {  // only training needs it to be there
@@ -177,6 +185,13 @@ const Task& require_task(const Suite& suite, const std::string& name) {
   throw input_error(fmt::format("{}: unknown task \"{}\"{}; known: {}", suite.path.string(), name,
                                 nearest_hint(name, task_names(suite)),
                                 join(task_names(suite), ", ")));
+}
+
+std::vector<std::optional<double>> given_references(const Suite& suite,
+                                                    const std::vector<std::string>& tasks) {
+  std::vector<std::optional<double>> given;
+  for (const std::string& task : tasks) given.push_back(require_task(suite, task).normalise_by);
+  return given;
 }
 
 std::vector<std::string> task_names(const Suite& suite) {

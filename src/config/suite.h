@@ -20,6 +20,8 @@ struct Task {
   std::filesystem::path data;
   std::filesystem::path train;  // training examples, perhaps not there; empty: none named
   std::string note = {};        // what a reader of its numbers must know; "": nothing
+  // In 0..1: what accuracies are divided by in the place of the expert's own; in the file in percent.
+  std::optional<double> normalise_by = {};
   int line = 0;                 // of the suite file
 };
 
@@ -76,5 +78,9 @@ void require_task_files(const Task& task, const std::filesystem::path& suite, Pr
 const Task& require_task(const Suite& suite, const std::string& name);
 
 std::vector<std::string> task_names(const Suite& suite);
+
+// Task::normalise_by of these tasks.
+std::vector<std::optional<double>> given_references(const Suite& suite,
+                                                    const std::vector<std::string>& tasks);
 
 }  // namespace isomerge

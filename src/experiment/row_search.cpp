@@ -50,13 +50,14 @@ Choice RowSearch::choose() const {
         define_run(experiment_, reference, reference.candidates.front(), task, split, plan_)));
   }
   const std::vector<bool> counted = experiment_.select.counted(row_.task_set);
+  const auto given = given_references(experiment_.suite, row_.task_set);
   std::vector<CandidateScore> scores;
   for (size_t i = 0; i < row_.candidates.size(); ++i) {
     std::vector<FoundRecord> merged;
     for (const std::string& task : row_.task_set) {
       merged.push_back(records_.find(run(i, task, split)));
     }
-    scores.push_back(candidate_score(merged, fine_tuned, counted));
+    scores.push_back(candidate_score(merged, fine_tuned, given, counted));
   }
   return choose_candidate(scores, row_.line_length, experiment_.select.patience);
 }

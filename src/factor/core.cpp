@@ -10,7 +10,12 @@
 namespace isomerge {
 
 at::Tensor Core::expand(const at::Tensor& core) const {
-  return multiply(multiply(left, core.to(at::kDouble)), right.t());
+  const LowRank product = factors(core);
+  return multiply(product.b, product.a);
+}
+
+LowRank Core::factors(const at::Tensor& core) const {
+  return {multiply(left, core.to(at::kDouble)), right.t()};
 }
 
 std::optional<Core> core_of(const std::vector<Update>& updates) {

@@ -20,6 +20,9 @@ struct Core {
 
   // left core right^T [m, n] of a matrix [p, q], in fp64. Cost: 2 m p q + 2 m n q flops.
   at::Tensor expand(const at::Tensor& core) const;
+
+  // The same as factors b = left core and a = right^T, whose rows are orthonormal.
+  LowRank factors(const at::Tensor& core) const;
 };
 
 // The core of updates of low rank [m, n], by QR of the factors side by side; nothing if one of them

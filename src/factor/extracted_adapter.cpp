@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "checkpoint/adapter_writer.h"
+#include "linalg/product.h"
 #include "linalg/svd.h"
 #include "task/named_work.h"
 #include "task/updates.h"
@@ -52,32 +53,26 @@ int64_t rank_within(const at::Tensor& values, double error) {
   return rank;
 }
 
-struct Extracted {
-  ExtractedMatrix matrix;
-  LowRankWeight factors;
-};
-
-// d [m, n], fp64.
-Extracted extracted(const std::string& name, const at::Tensor& d, int64_t rank,
-                    at::ScalarType dtype) {
-  const Svd svd = leading_triplets(d, rank, Route::kLapack);
+Extracted from_triplets(const std::string& name, const Svd& svd, at::ScalarType dtype) {
   const at::Tensor root = svd.s.sqrt();
-  const at::Tensor b = convert_finite(svd.u.mul(root), dtype, name).contiguous();
-  const at::Tensor a = convert_finite(svd.vt.mul(root.unsqueeze(1)), dtype, name).contiguous();
-  const at::Tensor product = b.to(at::kDouble).matmul(a.to(at::kDouble));
-  return {{name, rank, d.norm().item<double>(), d.sub(product).norm().item<double>()},
-          {name, b, a}};
+  Extracted out;
+  out.matrix.name = name;
+  out.matrix.rank = svd.s.numel();
+  out.factors = {name, convert_finite(svd.u.mul(root), dtype, name).contiguous(),
+                 convert_finite(svd.vt.mul(root.unsqueeze(1)), dtype, name).contiguous()};
+  return out;
 }
 
 Extracted extract_matrix(const std::string& name, const at::Tensor& d,
                          const ExtractionOptions& options) {
   const int64_t r = std::min(d.size(0), d.size(1));
-  if (options.rank) return extracted(name, d, std::min(*options.rank, r), options.dtype);
+  if (options.rank)
+    return extract_rank(name, d, std::min(*options.rank, r), options.dtype, Route::kLapack);
   const int64_t rank = rank_within(all_singular_values(d, Route::kLapack), *options.error);
-  Extracted found = extracted(name, d, rank, options.dtype);
+  Extracted found = extract_rank(name, d, rank, options.dtype, Route::kLapack);
   // What the factors' rounding adds may just exceed the bound.
   if (found.matrix.error() > *options.error && rank < r) {
-    found = extracted(name, d, rank + 1, options.dtype);
+    found = extract_rank(name, d, rank + 1, options.dtype, Route::kLapack);
   }
   if (found.matrix.error() <= *options.error) return found;
   throw input_error(fmt::format("{}: factors in {} have a relative error of {:.2g}, above {}", name,
@@ -119,6 +114,30 @@ Plan plan_of(const Updates& updates, const fs::path& out, bool drop_others) {
 }
 
 }  // namespace
+
+Extracted extract_rank(const std::string& name, const at::Tensor& d, int64_t rank,
+                       at::ScalarType dtype, Route route) {
+  Extracted out = from_triplets(name, leading_triplets(d, rank, route), dtype);
+  const at::Tensor exact = d.to(at::kDouble);
+  const at::Tensor product = multiply(out.factors.b.to(at::kDouble), out.factors.a);
+  out.matrix.norm = exact.norm().item<double>();
+  out.matrix.residual = exact.sub(product).norm().item<double>();
+  return out;
+}
+
+// Orthonormal rows of a keep norms: the residual is that of b beside its factors in a's span, where
+// the factors' rounding lies as well but for what it has outside.
+Extracted extract_rank(const std::string& name, const LowRank& product, int64_t rank,
+                       at::ScalarType dtype) {
+  Svd svd = thin_svd(product.b).leading(rank);
+  svd.vt = multiply(svd.vt, product.a);
+  Extracted out = from_triplets(name, svd, dtype);
+  const at::Tensor written =
+      multiply(out.factors.b.to(at::kDouble), multiply(out.factors.a, product.a.t()));
+  out.matrix.norm = product.b.norm().item<double>();
+  out.matrix.residual = product.b.sub(written).norm().item<double>();
+  return out;
+}
 
 double ExtractionSummary::total_error() const {
   double residual = 0.0, norm = 0.0;

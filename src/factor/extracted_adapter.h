@@ -10,6 +10,10 @@
 
 #include <c10/core/ScalarType.h>
 
+#include "checkpoint/adapter.h"
+#include "checkpoint/adapter_writer.h"
+#include "linalg/rank.h"
+
 namespace isomerge {
 
 struct ExtractionOptions {
@@ -28,6 +32,22 @@ struct ExtractedMatrix {
   double residual = 0.0;  // ||D - b a||_F of the factors as written
   double error() const { return residual / norm; }
 };
+
+// b = U sqrt(S) and a = sqrt(S) V^T of the leading singular triplets, in `dtype`.
+struct Extracted {
+  ExtractedMatrix matrix;
+  LowRankWeight factors;
+};
+
+// Of a matrix d [m, n], fp32 or fp64, the best of this rank, 1..min(m, n). Cost: leading_triplets()
+// and the product of the factors.
+Extracted extract_rank(const std::string& name, const at::Tensor& d, int64_t rank,
+                       at::ScalarType dtype, Route route);
+
+// Of a product b a, where the rows of a [p, n] are orthonormal; rank 1..p. Cost: an SVD of b [m,
+// p].
+Extracted extract_rank(const std::string& name, const LowRank& product, int64_t rank,
+                       at::ScalarType dtype);
 
 struct ExtractionSummary {
   std::vector<ExtractedMatrix> matrices;  // in the order of the base

@@ -56,6 +56,7 @@ bool changes_nothing(const Update& update) {
 
 struct PointResult {
   at::Tensor update;
+  LowRank factors;
   Findings findings;
   bool has_update = false;
   int64_t shared = 0;  // factors
@@ -95,7 +96,7 @@ class Executor {
                        const PointResult& merged = produced.points[p];
                        summaries[p].add({piece, merged.has_update, merged.findings, merged.shared},
                                         chosen_hashes(produced.hashes, points_[p].tasks));
-                       sink(p, {piece, produced.base, merged.update});
+                       sink(p, {piece, produced.base, merged.update, merged.factors});
                      }
                      report(piece, &progress);
                    });
@@ -226,6 +227,7 @@ class Executor {
     Merged merged =
         merge_matrix(work_of(piece, p), std::move(updates), out.base, std::move(source));
     out.points[p].update = std::move(merged.update);
+    out.points[p].factors = std::move(merged.factors);
     out.points[p].findings = merged.findings;
   }
 

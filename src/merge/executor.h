@@ -17,8 +17,9 @@ namespace isomerge {
 // Rows [first, first + base.size(0)) of one tensor.
 struct MergedPiece {
   const Piece& piece;
-  at::Tensor base;    // [rows, ...] compute dtype, CPU; kCopied: as stored
-  at::Tensor update;  // compute dtype, CPU, not scaled; kExcluded: zeros; kCopied: undefined
+  at::Tensor base;         // [rows, ...] compute dtype, CPU; kCopied: as stored
+  at::Tensor update;       // compute dtype, CPU, not scaled; kExcluded: zeros; kCopied: undefined
+  const LowRank& factors;  // Merged::factors; undefined tensors where there are none
 };
 
 struct MergeSettings {

@@ -28,7 +28,8 @@ Merged merge_core(const MatrixWork& work, const Core& core, const MatrixPlace& p
   const Route route = work.dtype == at::kDouble ? Route::kLapack : Route::kGram;
   const int64_t rank = std::min(core.left.size(0), core.right.size(0));
   Merged merged = work.rules.matrix(Factors(core.updates, rank, route), place);
-  merged.update = core.expand(merged.update);
+  merged.factors = core.factors(merged.update);
+  merged.update = multiply(merged.factors.b, merged.factors.a);
   return merged;
 }
 

@@ -1,8 +1,8 @@
 #include "merge/merge_files.h"
 
 #include <algorithm>
-#include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -16,6 +16,7 @@
 #include "checkpoint/tensor_hash.h"
 #include "config/configuration.h"
 #include "config/method_info.h"
+#include "merge/merged_adapter.h"
 #include "merge/merged_file.h"
 #include "merge/method.h"
 #include "merge/tall_mask_file.h"
@@ -39,33 +40,42 @@ void require_fitting_output(const Recipe& recipe, OutputKind kind, const Checkpo
   }
 }
 
-std::vector<MergeSummary> write_streamed(const std::vector<Recipe>& recipes, const Updates& updates,
-                                         const MergeSettings& settings) {
+std::unique_ptr<MergedOutput> open_output(const Recipe& recipe, const Updates& updates) {
+  if (recipe.adapter_rank > 0) return std::make_unique<MergedAdapter>(recipe, updates);
+  return std::make_unique<MergedFile>(recipe, updates);
+}
+
+MergedFiles write_streamed(const std::vector<Recipe>& recipes, const Updates& updates,
+                           const MergeSettings& settings) {
   const RecipePoints merges = recipe_points(recipes, updates);
-  std::deque<MergedFile> outputs;
-  for (const Recipe& recipe : recipes) outputs.emplace_back(recipe, updates);
+  std::vector<std::unique_ptr<MergedOutput>> outputs;
+  for (const Recipe& recipe : recipes) outputs.push_back(open_output(recipe, updates));
   const auto summaries =
       merge_points(updates, merges.points, settings, [&](size_t point, const MergedPiece& part) {
         for (size_t i = 0; i < outputs.size(); ++i) {
-          if (merges.of_recipe[i] == point) outputs[i].write(part);
+          if (merges.of_recipe[i] == point) outputs[i]->write(part);
         }
       });
-  std::vector<MergeSummary> out;
+  MergedFiles out;
   for (size_t i = 0; i < outputs.size(); ++i) {
-    out.push_back(summaries[merges.of_recipe[i]]);
-    outputs[i].set_hashes(updates.tasks(), out.back());
+    out.summaries.push_back(summaries[merges.of_recipe[i]]);
+    outputs[i]->set_hashes(updates.tasks(), out.summaries.back());
   }
-  for (MergedFile& output : outputs) output.commit();
+  for (const auto& output : outputs) {
+    output->commit();
+    const auto* adapter = dynamic_cast<const MergedAdapter*>(output.get());
+    if (adapter != nullptr) out.adapters.push_back(adapter->summary());
+  }
   return out;
 }
 
-std::vector<MergeSummary> write_torchscript(const std::vector<Recipe>& recipes,
-                                            const Updates& updates, const MergeSettings& settings) {
-  std::vector<MergeSummary> out;
+MergedFiles write_torchscript(const std::vector<Recipe>& recipes, const Updates& updates,
+                              const MergeSettings& settings) {
+  MergedFiles out;
   for (const Recipe& recipe : recipes) {
     const double alpha = resolved_alpha(recipe);
     Weights weights;
-    out.push_back(merge_tensors(
+    out.summaries.push_back(merge_tensors(
         updates, recipe_rules(recipe, updates), settings, [&](const MergedTensor& tensor) {
           weights[tensor.info.name] =
               output_value(recipe, alpha, tensor.role, tensor).to(tensor.info.dtype);
@@ -211,10 +221,9 @@ MergedFiles merge_files(const std::vector<Recipe>& recipes, const MergeResources
     std::optional<FactorCache> cache;
     if (!resources.cache.empty()) cache.emplace(resources.cache);
     const MergeSettings settings = merge_settings(first, resources, cache ? &*cache : nullptr);
-    MergedFiles merged;
-    merged.summaries = output_kind(first.out) == OutputKind::kTorchScript
-                           ? write_torchscript(recipes, updates, settings)
-                           : write_streamed(recipes, updates, settings);
+    MergedFiles merged = output_kind(first.out) == OutputKind::kTorchScript
+                             ? write_torchscript(recipes, updates, settings)
+                             : write_streamed(recipes, updates, settings);
     if (cache) merged.cache = cache->counts();
     for (const MergeSummary& summary : merged.summaries) report_oddities(summary);
     return merged;

@@ -9,6 +9,7 @@
 #include <c10/core/Device.h>
 
 #include "config/recipe.h"
+#include "factor/extracted_adapter.h"
 #include "factor/factor_cache.h"
 #include "merge/executor.h"
 #include "merge/method.h"
@@ -50,7 +51,9 @@ struct MergeResources {
 
 struct MergedFiles {
   std::vector<MergeSummary> summaries;  // by recipe
-  FactorCache::Counts cache;            // what the factor cache served
+  // What adapters hold of the merges, by recipe; empty where none is written.
+  std::vector<ExtractionSummary> adapters;
+  FactorCache::Counts cache;  // what the factor cache served
 };
 
 // Carries out recipes that differ in options, alpha and output alone, as expand_grid() makes them,
@@ -58,6 +61,7 @@ struct MergedFiles {
 //   *.safetensors            streamed, piece by piece;
 //   a folder (or "name/")    model.safetensors or shards of recipe.shard_bytes in it, the base's
 //                            config.json and a model card;
+//   a folder, with recipe.adapter_rank   a PEFT adapter (merge/merged_adapter.h);
 //   *.pt, *.pth, *.ts        TorchScript: the base's program with the merged weights; the base must
 //                            be a TorchScript archive, whose dtypes are kept. One after the other.
 // Recipe and hashes of base and experts go into the metadata. base + alpha * update is computed in

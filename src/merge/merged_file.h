@@ -1,12 +1,13 @@
 // merge/merged_file.h -- the output of one recipe while it is written.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
 #include "checkpoint/output.h"
 #include "config/recipe.h"
-#include "merge/executor.h"
+#include "merge/merged_output.h"
 
 namespace isomerge {
 
@@ -19,18 +20,23 @@ at::Tensor output_value(const Recipe& recipe, double alpha, Role role, const Ten
   return recipe.update_only ? tensor.update : tensor.base.add(tensor.update, alpha);
 }
 
-// A safetensors file or folder, written piece by piece. Nothing appears before commit().
-class MergedFile {
+// What the metadata of an output say of its recipe; set_hash_metadata() fills in the hashes.
+std::map<std::string, std::string> output_metadata(const Recipe& recipe, double alpha);
+void set_hash_metadata(const std::vector<std::string>& tasks, const MergeSummary& summary,
+                       std::map<std::string, std::string>* metadata);
+
+// README.md of an output folder.
+std::string model_card(const Recipe& recipe, double alpha);
+
+// A safetensors file or folder, written piece by piece.
+class MergedFile : public MergedOutput {
  public:
   // `recipe` has to outlive this object. Errors: those of StreamedOutput.
   MergedFile(const Recipe& recipe, const Updates& updates);
 
-  void write(const MergedPiece& part);
-
-  // Of everything that was read; into the metadata.
-  void set_hashes(const std::vector<std::string>& tasks, const MergeSummary& summary);
-
-  void commit() { output_.commit(); }
+  void write(const MergedPiece& part) override;
+  void set_hashes(const std::vector<std::string>& tasks, const MergeSummary& summary) override;
+  void commit() override { output_.commit(); }
 
  private:
   const Recipe& recipe_;

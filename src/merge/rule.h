@@ -37,6 +37,9 @@ struct Findings {
 struct Merged {
   at::Tensor update;  // the shape and dtype of the task updates; not yet scaled by alpha
   Findings findings = {};
+  // The same as b a where it was computed from cores (factor/core.h); the rows of a are
+  // orthonormal.
+  LowRank factors = {};
 };
 
 // Where a matrix comes from.

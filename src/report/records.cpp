@@ -58,11 +58,19 @@ std::vector<CandidateScore> ExperimentRecords::scores(const Row& row) {
   const std::string& split = experiment_.select.split;
   const auto fine_tuned = find_all(reference, reference.candidates.front(), split);
   const std::vector<bool> counted = experiment_.select.counted(row.task_set);
+  const auto given = given_references(experiment_.suite, row.task_set);
   std::vector<CandidateScore> scores;
   for (const Candidate& candidate : row.candidates) {
-    scores.push_back(candidate_score(find_all(row, candidate, split), fine_tuned, counted));
+    scores.push_back(candidate_score(find_all(row, candidate, split), fine_tuned, given, counted));
   }
   return scores;
+}
+
+std::optional<Accuracy> ExperimentRecords::reference(const std::string& task,
+                                                     const std::string& split) {
+  const Row row = fine_tuned_row({task});
+  return reference_accuracy(find(row, row.candidates.front(), task, split),
+                            require_task(experiment_.suite, task).normalise_by);
 }
 
 Choice ExperimentRecords::choose(const Row& row) {

@@ -44,6 +44,9 @@ class ExperimentRecords {
   // A record that find() came upon. Throws Error(kInternal) if there is none of that key.
   const Record& at(const std::string& key) const;
 
+  // What accuracies of the task are divided by: see reference_accuracy().
+  std::optional<Accuracy> reference(const std::string& task, const std::string& split);
+
   // Mean normalised accuracy of every candidate of the row on the selection split.
   std::vector<CandidateScore> scores(const Row& row);
 

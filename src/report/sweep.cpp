@@ -111,9 +111,10 @@ SweepPoint measure(const Place& place, Quantity quantity, const std::string& spl
     const auto accuracy = [&](const Row& row, const Candidate& candidate) {
       return find_accuracy(records.find(row, candidate, task, split));
     };
-    const auto trivial = [&](const Row& row) { return accuracy(row, row.candidates.front()); };
     TaskCell cell{task, accuracy(*place.row, place.row->candidates[place.candidate])};
-    const auto single = trivial(fine_tuned_row({task})), base = trivial(zero_shot_row({task}));
+    const Row zero_shot = zero_shot_row({task});
+    const auto single = records.reference(task, split);
+    const auto base = accuracy(zero_shot, zero_shot.candidates.front());
     if (cell.accuracy && single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
     if (cell.accuracy && single && base) {
       cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);

@@ -65,13 +65,6 @@ std::string open_cells(const std::vector<TaskCell>& cells) {
   return join(parts, ", ");
 }
 
-// The accuracy of a row without a merge on one of its tasks, on the split of the table.
-std::optional<Accuracy> find_reference(const Row& row, const Table& table,
-                                       ExperimentRecords& records) {
-  return find_accuracy(
-      records.find(row, row.candidates.front(), row.task_set.front(), table.split));
-}
-
 void fill_cell(const Row& from, const Candidate& candidate, const TableRow& row,
                ExperimentRecords& records, TaskCell& cell, Table& table) {
   const FoundRecord& record = records.find(from, candidate, cell.task, table.split);
@@ -86,8 +79,10 @@ void fill_cell(const Row& from, const Candidate& candidate, const TableRow& row,
     add_footnote(table, fmt::format("{}, {}: failed: {}", row.title, cell.task, record->message));
     return;
   }
-  const auto single = find_reference(fine_tuned_row({cell.task}), table, records);
-  const auto base = find_reference(zero_shot_row({cell.task}), table, records);
+  const auto single = records.reference(cell.task, table.split);
+  const Row zero_shot = zero_shot_row({cell.task});
+  const auto base = find_accuracy(
+      records.find(zero_shot, zero_shot.candidates.front(), cell.task, table.split));
   if (single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
   if (single && base) cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);
 }
@@ -217,6 +212,12 @@ Table build_table(ExperimentRecords& records) {
     }
     add_footnote(table,
                  fmt::format("What a row chooses, it chooses on {} alone.", join(counted, ", ")));
+  }
+  const auto given = given_references(experiment.suite, {used.begin(), used.end()});
+  if (std::any_of(given.begin(), given.end(), [](const auto& one) { return one.has_value(); })) {
+    add_footnote(table,
+                 "Normalised accuracies divide by accuracies that the suite gives, not by those of "
+                 "the fine-tuned models here.");
   }
   if (experiment.bf16_encoder) add_footnote(table, "The encoder computed in bf16.");
   rank_rows(table, records);

@@ -194,6 +194,19 @@ TEST_F(AdapterTest, TheProjectionIsTransposedInOpenClip) {
             1e-15);
 }
 
+TEST_F(AdapterTest, AnAttentionOfTorchHasItsPackedWeightAndItsOutputAdapted) {
+  base({{"attn.in_proj_weight", random(9, 3)}, {"attn.out_proj.weight", random(3, 3)}});
+  Weights weights = factors("attn", 9, 3, 2);
+  weights.merge(factors("attn.base_layer.out_proj", 3, 3, 2));
+  const Adapter adapter(save(lora(), weights), *base_);
+  EXPECT_LT(
+      relative_error(whole_update(adapter, "attn.in_proj_weight"), product(weights, "attn") * 3.0),
+      1e-15);
+  EXPECT_LT(relative_error(whole_update(adapter, "attn.out_proj.weight"),
+                           product(weights, "attn.base_layer.out_proj") * 3.0),
+            1e-15);
+}
+
 TEST_F(AdapterTest, TrainedBiasesAndWholeModulesAreChangesToo) {
   base({{"q.weight", random(4, 3)}, {"q.bias", random(1, 4)[0]}, {"head.weight", random(2, 3)}});
   Weights weights = factors("q", 4, 3, 2);

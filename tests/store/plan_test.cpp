@@ -206,7 +206,7 @@ TEST(DefineRun, OfATrivialRowDependsOnItsTaskAlone) {
 TEST(CandidateScores, AreMeanNormalisedAccuracies) {
   const FoundRecord half = done_record(example_run(), {true, false});
   const FoundRecord full = done_record(example_run(), {true, true});
-  const CandidateScore score = candidate_score({half, full}, {full, full}, {true, true});
+  const CandidateScore score = candidate_score({half, full}, {full, full}, {{}, {}}, {true, true});
   EXPECT_EQ(score.state, CandidateScore::State::kKnown);
   EXPECT_DOUBLE_EQ(score.value, 0.75);
 }
@@ -216,11 +216,11 @@ TEST(CandidateScores, AreThoseOfTheTasksThatCount) {
   const FoundRecord half = done_record(example_run(), {true, false});
   const FoundRecord full = done_record(example_run(), {true, true});
   const FoundRecord never_right = done_record(example_run(), {false, false});
-  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {true, false}).value, 0.5);
-  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {false, true}).value, 1.0);
-  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, never_right}, {true, false}).value, 0.5);
+  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {{}, {}}, {true, false}).value, 0.5);
+  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {{}, {}}, {false, true}).value, 1.0);
+  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, never_right}, {{}, {}}, {true, false}).value, 0.5);
   using State = CandidateScore::State;
-  EXPECT_EQ(candidate_score({half, {}}, {full, full}, {true, false}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({half, {}}, {full, full}, {{}, {}}, {true, false}).state, State::kMissing);
 }
 
 TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
@@ -228,11 +228,11 @@ TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
   const FoundRecord never_right = done_record(example_run(), {false});
   const FoundRecord failed = failed_record(example_run(), "x");
   using State = CandidateScore::State;
-  EXPECT_EQ(candidate_score({full, {}}, {full, full}, {true, true}).state, State::kMissing);
-  EXPECT_EQ(candidate_score({full}, {{}}, {true}).state, State::kMissing);
-  EXPECT_EQ(candidate_score({{}, failed}, {full, full}, {true, true}).state, State::kFailed);
-  EXPECT_EQ(candidate_score({full}, {failed}, {true}).state, State::kFailed);
-  EXPECT_EQ(candidate_score({full}, {never_right}, {true}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({full, {}}, {full, full}, {{}, {}}, {true, true}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({full}, {{}}, {{}}, {true}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({{}, failed}, {full, full}, {{}, {}}, {true, true}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({full}, {failed}, {{}}, {true}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({full}, {never_right}, {{}}, {true}).state, State::kFailed);
   EXPECT_FALSE(find_accuracy(failed).has_value());
   EXPECT_FALSE(find_accuracy({}).has_value());
   EXPECT_EQ(find_accuracy(full), (Accuracy{1, 1}));
