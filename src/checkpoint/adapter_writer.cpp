@@ -214,7 +214,17 @@ std::string last_part(const fs::path& path) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-bool is_adapter_file(const std::string& name) { return name == kTensors || name == kConfig; }
+void require_replaces_none(const fs::path& folder, const std::vector<fs::path>& inputs) {
+  for (const fs::path& input : inputs) {
+    for (const char* name : {kTensors, kConfig}) {
+      std::error_code ignored;
+      if (fs::equivalent(folder / name, input, ignored)) {
+        throw input_error(fmt::format("{}: the adapter would replace the input {}", folder.string(),
+                                      input.string()));
+      }
+    }
+  }
+}
 
 void write_adapter(const fs::path& folder, const std::vector<LowRankWeight>& weights,
                    const AdapterOptions& options) {

@@ -151,6 +151,16 @@ TEST_F(ExtractedAdapter, TheBytesAreTheSameForAnyNumberOfThreads) {
   EXPECT_EQ(TemporaryFolder::read(folder_ / "out/adapter_model.safetensors"), one);
 }
 
+TEST_F(ExtractedAdapter, NeverReplacesAnInput) {
+  write_safetensors(folder_ / "adapter_model.safetensors", expert_);
+  expect_mentions(error_message([&] {
+                    extract_adapter(folder_ / "adapter_model.safetensors", base_path(),
+                                    folder_.path(), of_rank(1));
+                  }),
+                  {"the adapter would replace the input", "adapter_model.safetensors"});
+  EXPECT_EQ(Checkpoint(folder_ / "adapter_model.safetensors").tensors().size(), expert_.size());
+}
+
 TEST_F(ExtractedAdapter, RefusesWhatMakesNoSense) {
   expect_mentions(refusal({}), {"either a rank or an error", "neither"});
   ExtractionOptions both = of_rank(1);

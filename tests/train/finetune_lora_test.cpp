@@ -173,6 +173,16 @@ TEST_F(FinetuneLora, AStateOfAnotherRankIsRefused) {
   expect_mentions(refusal(), {"expert.state: left by another run", "lora=3"});
 }
 
+TEST_F(FinetuneLora, NeverReplacesItsBase) {
+  const fs::path base = files_ / "adapter_model.safetensors";
+  fs::rename(task_.base, base);
+  task_.base = base;
+  settings_.out = files_.folder();
+  const std::string bytes = TemporaryFolder::read(base);
+  expect_mentions(refusal(), {"the adapter would replace the input", "adapter_model.safetensors"});
+  EXPECT_EQ(TemporaryFolder::read(base), bytes);
+}
+
 TEST_F(FinetuneLora, RefusesWhatMakesNoSense) {
   recipe_.lora.targets = {"first.bias"};
   expect_mentions(refusal(), {"fine-tuning shapes: lora target \"first.bias\"", "first.bias [8]"});
