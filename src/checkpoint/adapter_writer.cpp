@@ -52,20 +52,20 @@ void require_names(const fs::path& folder, const std::vector<LowRankWeight>& wei
 }
 
 void require_factors(const fs::path& folder, const LowRankWeight& weight) {
-  const auto& [name, b, a] = weight;
-  const auto label = [&] { return fmt::format("{}: {}", folder.string(), name); };
+  const at::Tensor &b = weight.b, &a = weight.a;
+  const std::string label = fmt::format("{}: {}", folder.string(), weight.name);
   if (b.dim() != 2 || a.dim() != 2 || b.size(1) != a.size(0)) {
     throw Error(Fault::kInternal,
-                fmt::format("{}: factors {} and {} have no product; please report this", label(),
+                fmt::format("{}: factors {} and {} have no product; please report this", label,
                             shape_text(b.sizes().vec()), shape_text(a.sizes().vec())));
   }
   if (!at::isfinite(b).all().item<bool>() || !at::isfinite(a).all().item<bool>()) {
-    throw input_error(fmt::format("{}: the update has NaN or Inf", label()));
+    throw input_error(fmt::format("{}: the update has NaN or Inf", label));
   }
-  if (name.ends_with(kPackedWeight) && b.size(0) != 3 * a.size(1)) {
+  if (weight.name.ends_with(kPackedWeight) && b.size(0) != 3 * a.size(1)) {
     throw input_error(
         fmt::format("{}: expected the packed projections of an attention, [3d, d], got [{}, {}]",
-                    label(), b.size(0), a.size(1)));
+                    label, b.size(0), a.size(1)));
   }
 }
 
@@ -214,7 +214,17 @@ std::string last_part(const fs::path& path) {
   return (path.has_filename() ? path : path.parent_path()).filename().string();
 }
 
-bool is_adapter_file(const std::string& name) { return name == kTensors || name == kConfig; }
+void require_replaces_none(const fs::path& folder, const std::vector<fs::path>& inputs) {
+  for (const fs::path& input : inputs) {
+    for (const char* name : {kTensors, kConfig}) {
+      std::error_code ignored;
+      if (fs::equivalent(folder / name, input, ignored)) {
+        throw input_error(fmt::format("{}: the adapter would replace the input {}", folder.string(),
+                                      input.string()));
+      }
+    }
+  }
+}
 
 void write_adapter(const fs::path& folder, const std::vector<LowRankWeight>& weights,
                    const AdapterOptions& options) {

@@ -42,8 +42,8 @@ struct AdapterOptions {
 //
 // throws  Error(kInput) naming all tensors that are neither, of which PEFT has no module; a factor
 //         with NaN or Inf, or one that `dtype` cannot hold; all ranks 0 (weights of rank 0 are left
-//         out).
-//         Error(kMachine). What was in the folder before then is there unchanged.
+//         out). The folder is as it was then. Error(kMachine): it may have lost an older
+//         adapter_config.json, so that nobody reads its numbers for the new factors.
 void write_adapter(const std::filesystem::path& folder, const std::vector<LowRankWeight>& weights,
                    const AdapterOptions& options);
 
@@ -56,7 +56,8 @@ bool is_adapter_weight(const std::string& name);
 // The last part of a file's or folder's path, what an adapter calls its base: "a/b/" -> "b".
 std::string last_part(const std::filesystem::path& path);
 
-// Whether write_adapter() replaces a file of this name in its folder.
-bool is_adapter_file(const std::string& name);
+// Throws Error(kInput) if write_adapter() would replace one of these files.
+void require_replaces_none(const std::filesystem::path& folder,
+                           const std::vector<std::filesystem::path>& inputs);
 
 }  // namespace isomerge

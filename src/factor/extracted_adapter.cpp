@@ -152,6 +152,7 @@ ExtractionSummary extract_adapter(const fs::path& expert, const fs::path& base, 
                                   const ExtractionOptions& options) {
   require_valid(out, options);
   const Updates updates(base, {{last_part(expert), expert}});
+  require_replaces_none(out, updates.files());
   Plan plan = plan_of(updates, out, options.drop_others);
   ExtractionSummary& summary = plan.summary;
   std::vector<LowRankWeight> weights;

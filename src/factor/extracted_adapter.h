@@ -65,7 +65,8 @@ struct ExtractionSummary {
 // throws  Error(kInput): not exactly one of rank and error, or one that makes no sense; files that
 // do
 //         not fit each other; values with NaN or Inf; changed tensors that an adapter cannot hold,
-//         all named; nothing that changed; an error that factors of this dtype cannot reach.
+//         all named; nothing that changed; an error that factors of this dtype cannot reach;
+//         an adapter that would replace an input.
 //         Nothing is written then.
 // memory  `threads` matrices with their workspace, and all factors
 // cost    one eigenproblem of the short side per matrix

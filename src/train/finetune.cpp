@@ -52,7 +52,11 @@ void require_usable_output(const FinetuneTask& task, const TrainingRecipe& recip
   }
   std::vector<fs::path> inputs = Checkpoint(task.base).files();
   inputs.push_back(task.tokenizer.empty() ? task.heads : task.tokenizer);
-  if (!is_folder) require_not_an_input(out, OutputKind::kSafetensors, inputs);
+  if (is_folder) {
+    require_replaces_none(out, inputs);
+  } else {
+    require_not_an_input(out, OutputKind::kSafetensors, inputs);
+  }
   require_writable_folder(fs::absolute(state_path(out)).parent_path());
 }
 

@@ -195,6 +195,19 @@ TEST_F(AdapterWriter, TheLastPartOfAPathIsThatOfAFolderWithASlashToo) {
   EXPECT_EQ(last_part("b"), "b");
 }
 
+TEST_F(AdapterWriter, AnInputThatItWouldReplaceIsNamed) {
+  write({low_rank("a.weight", 6, 4, 3)});
+  const std::filesystem::path out = folder_.path() / "out";
+  EXPECT_NO_THROW(require_replaces_none(folder_.path(), {out / "adapter_model.safetensors"}));
+  EXPECT_NO_THROW(require_replaces_none(out, {out / "README.md", folder_.path() / "none"}));
+  for (const char* name : {"adapter_model.safetensors", "adapter_config.json"}) {
+    expect_mentions(error_message([&] {
+                      require_replaces_none(out, {folder_.path() / "none", out / name});
+                    }),
+                    {"out: the adapter would replace the input", name});
+  }
+}
+
 TEST_F(AdapterWriter, ARefusalLeavesAnOlderAdapterAsItWas) {
   write({low_rank("a.weight", 6, 4, 3)});
   const std::string before =

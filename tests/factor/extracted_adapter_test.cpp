@@ -99,6 +99,16 @@ TEST_F(ExtractedAdapter, ABoundOfTheErrorTakesTheFewestTripletsThatKeepIt) {
   EXPECT_LE(exact.matrices[0].error(), 1e-9);
 }
 
+TEST_F(ExtractedAdapter, OneTripletMoreMakesUpForTheRoundingOfTheFactors) {
+  const double after_two = std::sqrt(5.25 / (64.0 + 16.0 + 5.25));
+  ExtractionOptions options = within(after_two * (1.0 + 1e-9));
+  EXPECT_EQ(extract(options).matrices[0].rank, 2);
+  options.dtype = at::kHalf;
+  const ExtractionSummary rounded = extract(options);
+  EXPECT_EQ(rounded.matrices[0].rank, 3);
+  EXPECT_LE(rounded.matrices[0].error(), after_two);
+}
+
 TEST_F(ExtractedAdapter, ErrorsAreThoseOfTheRoundedFactors) {
   ExtractionOptions options = of_rank(5);
   options.dtype = at::kBFloat16;
@@ -139,6 +149,16 @@ TEST_F(ExtractedAdapter, TheBytesAreTheSameForAnyNumberOfThreads) {
   options.threads = 3;
   extract(options);
   EXPECT_EQ(TemporaryFolder::read(folder_ / "out/adapter_model.safetensors"), one);
+}
+
+TEST_F(ExtractedAdapter, NeverReplacesAnInput) {
+  write_safetensors(folder_ / "adapter_model.safetensors", expert_);
+  expect_mentions(error_message([&] {
+                    extract_adapter(folder_ / "adapter_model.safetensors", base_path(),
+                                    folder_.path(), of_rank(1));
+                  }),
+                  {"the adapter would replace the input", "adapter_model.safetensors"});
+  EXPECT_EQ(Checkpoint(folder_ / "adapter_model.safetensors").tensors().size(), expert_.size());
 }
 
 TEST_F(ExtractedAdapter, RefusesWhatMakesNoSense) {
