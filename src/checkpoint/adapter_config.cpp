@@ -66,6 +66,7 @@ class Reader {
   AdapterConfig read() {
     AdapterConfig config;
     config.kind = kind();
+    throw_if_any();  // the options of another kind mean something else
     config.is_input_first = flag("fan_in_fan_out");
     if (config.kind == AdapterKind::kLora) {
       config.rank = static_cast<int64_t>(number("r", 1));
@@ -86,10 +87,7 @@ class Reader {
         problem(fmt::format("\"{}\": {} is not supported", name, value.dump()));
       }
     }
-    if (!problems_.empty()) {
-      throw input_error(fmt::format("{}: this adapter cannot be used:\n  {}", file_.string(),
-                                    join(problems_, "\n  ")));
-    }
+    throw_if_any();
     return config;
   }
 
@@ -106,6 +104,12 @@ class Reader {
                                     file_.string()));
     }
     return json;
+  }
+
+  void throw_if_any() const {
+    if (problems_.empty()) return;
+    throw input_error(fmt::format("{}: this adapter cannot be used:\n  {}", file_.string(),
+                                  join(problems_, "\n  ")));
   }
 
   void problem(std::string text) { problems_.push_back(std::move(text)); }

@@ -20,9 +20,10 @@ struct Task {
   std::filesystem::path data;
   std::filesystem::path train;  // training examples, perhaps not there; empty: none named
   std::string note = {};        // what a reader of its numbers must know; "": nothing
-  // In 0..1: what accuracies are divided by in the place of the expert's own; in the file in percent.
+  // In 0..1: what accuracies are divided by in the place of the expert's own; in the file in
+  // percent.
   std::optional<double> normalise_by = {};
-  int line = 0;                 // of the suite file
+  int line = 0;  // of the suite file
 };
 
 // From an image to the encoder's input. Per channel, pixels in [0, 1]: (x - mean) / std.

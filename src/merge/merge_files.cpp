@@ -93,6 +93,7 @@ void require_fitting_outputs(const std::vector<Recipe>& recipes, const Updates& 
     const OutputKind kind = output_kind(recipe.out);
     require_fitting_output(recipe, kind, updates.base());
     require_not_an_input(recipe.out, kind, updates.files());
+    if (recipe.adapter_rank > 0) require_replaces_none(recipe.out, updates.files());
     if (!recipe.masks.empty()) {
       require_not_an_input(recipe.out, kind, TallMaskFile(recipe.masks).files());
     }

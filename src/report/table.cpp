@@ -81,8 +81,8 @@ void fill_cell(const Row& from, const Candidate& candidate, const TableRow& row,
   }
   const auto single = records.reference(cell.task, table.split);
   const Row zero_shot = zero_shot_row({cell.task});
-  const auto base = find_accuracy(
-      records.find(zero_shot, zero_shot.candidates.front(), cell.task, table.split));
+  const auto base =
+      find_accuracy(records.find(zero_shot, zero_shot.candidates.front(), cell.task, table.split));
   if (single) cell.normalised = normalised_accuracy(*cell.accuracy, *single);
   if (single && base) cell.nai = accuracy_improvement(*cell.accuracy, *base, *single);
 }

@@ -218,9 +218,11 @@ TEST(CandidateScores, AreThoseOfTheTasksThatCount) {
   const FoundRecord never_right = done_record(example_run(), {false, false});
   EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {{}, {}}, {true, false}).value, 0.5);
   EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, full}, {{}, {}}, {false, true}).value, 1.0);
-  EXPECT_DOUBLE_EQ(candidate_score({half, full}, {full, never_right}, {{}, {}}, {true, false}).value, 0.5);
+  EXPECT_DOUBLE_EQ(
+      candidate_score({half, full}, {full, never_right}, {{}, {}}, {true, false}).value, 0.5);
   using State = CandidateScore::State;
-  EXPECT_EQ(candidate_score({half, {}}, {full, full}, {{}, {}}, {true, false}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({half, {}}, {full, full}, {{}, {}}, {true, false}).state,
+            State::kMissing);
 }
 
 TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
@@ -228,9 +230,11 @@ TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
   const FoundRecord never_right = done_record(example_run(), {false});
   const FoundRecord failed = failed_record(example_run(), "x");
   using State = CandidateScore::State;
-  EXPECT_EQ(candidate_score({full, {}}, {full, full}, {{}, {}}, {true, true}).state, State::kMissing);
+  EXPECT_EQ(candidate_score({full, {}}, {full, full}, {{}, {}}, {true, true}).state,
+            State::kMissing);
   EXPECT_EQ(candidate_score({full}, {{}}, {{}}, {true}).state, State::kMissing);
-  EXPECT_EQ(candidate_score({{}, failed}, {full, full}, {{}, {}}, {true, true}).state, State::kFailed);
+  EXPECT_EQ(candidate_score({{}, failed}, {full, full}, {{}, {}}, {true, true}).state,
+            State::kFailed);
   EXPECT_EQ(candidate_score({full}, {failed}, {{}}, {true}).state, State::kFailed);
   EXPECT_EQ(candidate_score({full}, {never_right}, {{}}, {true}).state, State::kFailed);
   EXPECT_FALSE(find_accuracy(failed).has_value());
