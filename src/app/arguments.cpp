@@ -186,6 +186,14 @@ std::map<std::string, std::string> Arguments::settings(const std::string& flag) 
   return out;
 }
 
+uint64_t cache_size_of(const Arguments& arguments) {
+  const auto size = arguments.find_bytes("cache-size");
+  if (size && !arguments.has("cache")) {
+    throw input_error("--cache-size: there is no cache to bound; name its folder with --cache");
+  }
+  return size.value_or(0);
+}
+
 std::string help_text(const CommandInfo& info) {
   std::string text = fmt::format("{}\n\nUsage:\n  isomerge {} {}\n\nOptions:\n", info.summary,
                                  info.name, info.operands);

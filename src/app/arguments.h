@@ -61,6 +61,10 @@ class Arguments {
   std::vector<std::string> operands_;
 };
 
+// What --cache-size says, for commands that have --cache; 0 without it. Throws Error(kInput) if
+// there is no cache to bound.
+uint64_t cache_size_of(const Arguments& arguments);
+
 std::string help_text(const CommandInfo& info);
 
 }  // namespace isomerge

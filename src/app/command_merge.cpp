@@ -56,6 +56,7 @@ MergeResources resources_of(const Arguments& arguments) {
   MergeResources resources{
       arguments.threads(), arguments.device(), arguments.find_bytes("max-memory").value_or(0), {}};
   if (const auto folder = arguments.find("cache")) resources.cache = *folder;
+  resources.cache_size = cache_size_of(arguments);
   return resources;
 }
 
@@ -228,6 +229,7 @@ const CommandInfo& merge_info() {
        {"max-memory", "SIZE", "resident memory that the program may take: 2GiB"},
        {"statistics", "DIR", "of the experts, for fisher, regmean and mats: `isomerge statistics`"},
        {"cache", "DIR", "keep factorisations there, and reuse those of earlier merges"},
+       {"cache-size", "SIZE", "that the cache may take: 20GiB (default: no bound)"},
        {"set", "NAME=VALUE", "a ${NAME} of the recipe file", true},
        {"dry-run", "", "print what would happen to every tensor"},
        {"json", "", "print the summary as JSON"}},

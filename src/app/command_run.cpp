@@ -108,6 +108,8 @@ void print_summary(const RunSummary& summary, const std::filesystem::path& resul
                                         {"computed", summary.computed},
                                         {"reused", summary.reused},
                                         {"failed", summary.failed},
+                                        {"factors_reused", summary.cache.reused},
+                                        {"factors_computed", summary.cache.computed},
                                         {"failures", summary.failures}};
     fmt::print("{}\n", out.dump(2));
     return;
@@ -130,6 +132,8 @@ const CommandInfo& run_info() {
       "  isomerge run experiments/mini/table1.json --results results/demo",
       {{"results", "DIR", "folder of the records (default: results)"},
        {"set", "KEY=VALUE", "a key of the experiment file or a ${NAME} in it", true},
+       {"cache", "DIR", "keep factorisations there: candidates, rows and later runs share them"},
+       {"cache-size", "SIZE", "that the cache may take: 20GiB (default: no bound)"},
        {"status", "", "print how far the stored records reach"},
        {"dry-run", "", "check everything; print the rows, and how long they would take at most"},
        {"json", "", "print the summary, the status or the dry run as JSON"}},
@@ -141,7 +145,12 @@ const CommandInfo& run_info() {
 int run_run(const Arguments& arguments) {
   const Experiment experiment = read_experiment(arguments.operands()[0], arguments.settings("set"));
   const std::filesystem::path results = arguments.find("results").value_or("results");
-  const RunSettings settings{results, arguments.threads(), arguments.device(), program_version()};
+  const RunSettings settings{results,
+                             arguments.threads(),
+                             arguments.device(),
+                             program_version(),
+                             arguments.find("cache").value_or(""),
+                             cache_size_of(arguments)};
   if (arguments.has("dry-run")) {
     const RunEstimate estimate = estimate_run(experiment, settings);
     if (arguments.has("json")) {

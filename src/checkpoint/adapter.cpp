@@ -94,6 +94,18 @@ std::optional<LowRank> Adapter::low_rank(const std::string& name, int64_t first,
   return LowRank{at::cat(left, 1), at::cat(right, 0)};
 }
 
+std::optional<int64_t> Adapter::rank(const std::string& name, int64_t first, int64_t rows) const {
+  int64_t rank = 0;
+  const auto found = changes_.find(name);
+  if (found == changes_.end()) return rank;
+  for (const AdapterChange& change : found->second) {
+    if (change.kind != Kind::kFactors) return {};
+    const bool is_here = change.first < first + rows && first < change.first + change.rows;
+    if (is_here) rank += file_.require_info(change.first_factor).shape[0];
+  }
+  return rank;
+}
+
 at::Tensor Adapter::update(const std::string& name, const at::Tensor& base, int64_t first) const {
   const at::Tensor values = base.to(at::kDouble);
   at::Tensor update = at::zeros_like(values);

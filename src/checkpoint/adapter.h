@@ -53,6 +53,9 @@ class Adapter {
   // Cost: reads the factors.
   std::optional<LowRank> low_rank(const std::string& name, int64_t first, int64_t rows) const;
 
+  // R of low_rank(), from the file's header alone.
+  std::optional<int64_t> rank(const std::string& name, int64_t first, int64_t rows) const;
+
   // The update of rows of any tensor, dense, fp64.
   // base    its rows in the base, [rows, ...], in a dtype that holds them exactly
   // throws  as low_rank()

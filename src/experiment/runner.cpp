@@ -62,6 +62,11 @@ struct SolverLog {};
 std::string analysis_text(const SolverLog&) { return "linear systems of the merge, revision 1"; }
 bool looks_at_features(const SolverLog&) { return false; }
 
+std::unique_ptr<FactorCache> open_cache(const RunSettings& settings) {
+  if (settings.cache.empty()) return nullptr;
+  return std::make_unique<FactorCache>(settings.cache, settings.cache_size);
+}
+
 class Runner {
  public:
   Runner(const Experiment& experiment, const RunSettings& settings)
@@ -71,7 +76,9 @@ class Runner {
         evaluator_(open_suite_evaluator(experiment.suite, tasks_of(experiment), settings.threads,
                                         settings.device,
                                         experiment.bf16_encoder ? at::kBFloat16 : at::kFloat)),
-        source_(experiment, settings.results / "statistics", settings.threads, settings.device),
+        cache_(open_cache(settings)),
+        source_(experiment, settings.results / "statistics", settings.threads, settings.device,
+                cache_.get()),
         records_(store_) {
     for (const std::string& task : tasks_of(experiment)) {
       evaluator_->split_size(task, experiment.select.split);  // say now what is missing
@@ -99,6 +106,7 @@ class Runner {
       if (complete) run_row(*complete, &progress);
     }
     summary_.reused += records_.stored_count();
+    if (cache_) summary_.cache = cache_->counts();
     return summary_;
   }
 
@@ -261,6 +269,7 @@ class Runner {
   const RunSettings& settings_;
   const ResultStore store_;
   std::unique_ptr<SuiteEvaluator> evaluator_;
+  const std::unique_ptr<FactorCache> cache_;  // or null
   WeightSource source_;
   Plan plan_;
   KnownRecords records_;

@@ -10,6 +10,7 @@
 #include <c10/core/Device.h>
 
 #include "config/experiment.h"
+#include "factor/factor_cache.h"
 
 namespace isomerge {
 
@@ -17,7 +18,9 @@ struct RunSettings {
   std::filesystem::path results;
   int threads = 1;
   c10::Device device = c10::Device(c10::kCPU);
-  std::string program_version;  // for the log beside the records
+  std::string program_version;       // for the log beside the records
+  std::filesystem::path cache = {};  // folder of the factor cache; empty: none
+  uint64_t cache_size = 0;           // bytes that it may hold; 0: no bound
 };
 
 struct RunSummary {
@@ -25,6 +28,7 @@ struct RunSummary {
   int64_t reused = 0;                 // records that were there
   int64_t failed = 0;                 // records of runs that failed now
   std::vector<std::string> failures;  // what went wrong, one line each
+  FactorCache::Counts cache;          // what the factor cache served
 };
 
 // For every row of the experiment: chooses its lambdas first, if it lacks them

@@ -73,6 +73,7 @@ void WeightSource::merge(const Row& row, const Options& options) {
   settings.dtype = compute_dtype(experiment_.precision);
   settings.threads = threads_;
   settings.device = device_;
+  settings.cache = cache_;
   const MergeSummary summary =
       merge_tensors(Updates(experiment_.suite.base, row_experts(experiment_.suite, row)),
                     require_method(row.method).rules(options, inputs_of(row, options)), settings,

@@ -22,14 +22,15 @@ std::vector<Expert> row_experts(const Suite& suite, const Row& row);
 // Keeps the last merged update: a grid over alpha merges once.
 class WeightSource {
  public:
-  // `experiment` has to outlive this object. Statistics that methods ask for are kept in the folder
-  // `statistics`, and made where they are missing.
+  // `experiment` and `cache`, if there is one, have to outlive this object. Statistics that methods
+  // ask for are kept in the folder `statistics`, and made where they are missing.
   WeightSource(const Experiment& experiment, std::filesystem::path statistics, int threads,
-               c10::Device device)
+               c10::Device device, FactorCache* cache = nullptr)
       : experiment_(experiment),
         statistics_(std::move(statistics)),
         threads_(threads),
-        device_(device) {}
+        device_(device),
+        cache_(cache) {}
 
   // base + alpha * merged update, or a checkpoint as it is where nothing is merged; `task` says
   // which of a row with a model per task. Errors: those of reading and merging.
@@ -51,6 +52,7 @@ class WeightSource {
   const std::filesystem::path statistics_;
   int threads_;
   c10::Device device_;
+  FactorCache* cache_;
   std::string merged_for_;
   std::vector<MergedTensor> merged_;
   std::vector<std::pair<std::string, Findings>> findings_;

@@ -1,6 +1,9 @@
 #include "factor/factor_cache.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,6 +18,7 @@
 namespace isomerge {
 namespace {
 
+constexpr const char* kExtension = ".safetensors";
 constexpr const char* kChecksum = "isomerge.checksum";
 
 std::string checksum_of(const Weights& factors) {
@@ -33,14 +37,58 @@ uint64_t bytes_of(const Weights& factors) {
   return total;
 }
 
+struct Entry {
+  std::filesystem::path path;
+  std::filesystem::file_time_type used;
+  uint64_t bytes = 0;
+};
+
+// The factors in a folder, those first that were used longest ago. Files that another process
+// removes meanwhile are passed over.
+std::vector<Entry> entries_of(const std::filesystem::path& folder) {
+  std::vector<Entry> entries;
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+    if (file.path().extension() != kExtension) continue;
+    Entry entry{file.path(), file.last_write_time(error), 0};
+    if (!error) entry.bytes = file.file_size(error);
+    if (!error) entries.push_back(std::move(entry));
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.used, a.path) < std::tie(b.used, b.path);
+  });
+  return entries;
+}
+
 }  // namespace
 
-FactorCache::FactorCache(std::filesystem::path folder) : folder_(std::move(folder)) {
+FactorCache::FactorCache(std::filesystem::path folder, uint64_t limit)
+    : folder_(std::move(folder)), limit_(limit) {
   require_writable_folder(folder_);
+  if (limit_ == 0) return;
+  for (const Entry& entry : entries_of(folder_)) held_ += entry.bytes;
+  if (held_ > limit_) make_room(0);
+}
+
+// Down to nine tenths of the limit at once, so that the folder is not looked through each time.
+void FactorCache::make_room(uint64_t bytes) {
+  const std::lock_guard lock(room_);
+  if (held_ + bytes > limit_) {
+    const std::vector<Entry> entries = entries_of(folder_);
+    held_ = 0;
+    for (const Entry& entry : entries) held_ += entry.bytes;
+    for (const Entry& entry : entries) {
+      if (held_ + bytes <= limit_ / 10 * 9) break;
+      std::error_code error;
+      if (std::filesystem::remove(entry.path, error)) ++removed_;
+      held_ -= entry.bytes;
+    }
+  }
+  held_ += bytes;
 }
 
 std::filesystem::path FactorCache::file_of(const std::string& key) const {
-  return folder_ / (key + ".safetensors");
+  return folder_ / (key + kExtension);
 }
 
 std::optional<Weights> FactorCache::find(const std::string& key) {
@@ -53,6 +101,10 @@ std::optional<Weights> FactorCache::find(const std::string& key) {
     const auto stored = file.metadata().find(kChecksum);
     if (stored == file.metadata().end() || stored->second != checksum_of(factors)) {
       throw input_error(path.string() + ": its values do not fit its checksum");
+    }
+    if (limit_ > 0) {  // its time of change tells when it was last of use
+      std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now(),
+                                       missing);
     }
     ++reused_;
     bytes_read_ += bytes_of(factors);
@@ -70,6 +122,10 @@ void FactorCache::put(const std::string& key, const Weights& factors, Use use) {
   if (!keeps(use)) return;
   ++computed_;
   if (is_full_) return;
+  if (limit_ > 0) {
+    if (bytes_of(factors) > limit_ / 4) return;
+    make_room(bytes_of(factors));
+  }
   try {
     write_safetensors(file_of(key), factors, {{kChecksum, checksum_of(factors)}});
     bytes_written_ += bytes_of(factors);
@@ -81,7 +137,7 @@ void FactorCache::put(const std::string& key, const Weights& factors, Use use) {
 }
 
 FactorCache::Counts FactorCache::counts() const {
-  return {reused_, computed_, damaged_, bytes_read_, bytes_written_};
+  return {reused_, computed_, damaged_, removed_, bytes_read_, bytes_written_};
 }
 
 }  // namespace isomerge

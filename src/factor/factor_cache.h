@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -16,8 +17,11 @@ namespace isomerge {
 // since a file appears at once and whole, and equal names mean equal content.
 class FactorCache : public FactorStore {
  public:
-  // Creates the folder. Throws Error(kInput) if it cannot be written to.
-  explicit FactorCache(std::filesystem::path folder);
+  // Creates the folder. `limit` bounds the bytes of its files: what was used longest ago is removed
+  // for what is stored, and what would take more than a quarter of it is not stored; 0: no bound.
+  // Several processes that share the folder keep to the bound, each what it sees, within what they
+  // write at once. Throws Error(kInput) if the folder cannot be written to.
+  explicit FactorCache(std::filesystem::path folder, uint64_t limit = 0);
 
   // The factors stored under `key`, or nothing. Every read is checked against the checksum in the
   // file; a damaged one is reported, removed, and counts as missing.
@@ -29,16 +33,20 @@ class FactorCache : public FactorStore {
   void put(const std::string& key, const Weights& factors, Use use) override;
 
   struct Counts {
-    int64_t reused = 0, computed = 0, damaged = 0;
+    int64_t reused = 0, computed = 0, damaged = 0, removed = 0;
     uint64_t bytes_read = 0, bytes_written = 0;
   };
   Counts counts() const;
 
  private:
   std::filesystem::path file_of(const std::string& key) const;
+  void make_room(uint64_t bytes);
 
   std::filesystem::path folder_;
-  std::atomic<int64_t> reused_{0}, computed_{0}, damaged_{0};
+  const uint64_t limit_;
+  std::mutex room_;    // of held_
+  uint64_t held_ = 0;  // bytes in the folder as of the last look, and what was written since
+  std::atomic<int64_t> reused_{0}, computed_{0}, damaged_{0}, removed_{0};
   std::atomic<uint64_t> bytes_read_{0}, bytes_written_{0};
   std::atomic<bool> is_full_{false};
 };

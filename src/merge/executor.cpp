@@ -210,7 +210,7 @@ class Executor {
   // Whether all points can do with the factors of adapters.
   bool goes_without_dense(const Piece& piece) const {
     return std::all_of(points_.begin(), points_.end(), [&](const MergePoint& point) {
-      return is_for_matrix_rule(piece, point.rules) && takes_low_rank(point.rules);
+      return is_for_matrix_rule(piece, point.rules) && point.rules.takes_low_rank();
     });
   }
 

@@ -44,8 +44,6 @@ Merged merge_in_coordinates(const MatrixWork& work, const std::vector<Update>& u
 
 }  // namespace
 
-bool takes_low_rank(const Rules& rules) { return rules.takes_cores || rules.coordinates; }
-
 Merged merge_matrix(const MatrixWork& work, std::vector<Update> updates, const at::Tensor& base,
                     FactorSource source) {
   const MatrixPlace place{work.piece.info, work.piece.first, as_matrix(base)};

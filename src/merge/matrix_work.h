@@ -21,9 +21,6 @@ struct MatrixWork {
   c10::Device device = c10::Device(c10::kCPU);
 };
 
-// Whether the rules may be given updates of adapters as factors.
-bool takes_low_rank(const Rules& rules);
-
 // updates  T, dense in the dtype of the computation, or of low rank; consumed
 // base     the piece's rows, compute dtype
 // source   of factors, for dense updates

@@ -220,7 +220,7 @@ MergedFiles merge_files(const std::vector<Recipe>& recipes, const MergeResources
     const Updates updates(first.base, experts);
     require_fitting_outputs(recipes, updates);
     std::optional<FactorCache> cache;
-    if (!resources.cache.empty()) cache.emplace(resources.cache);
+    if (!resources.cache.empty()) cache.emplace(resources.cache, resources.cache_size);
     const MergeSettings settings = merge_settings(first, resources, cache ? &*cache : nullptr);
     MergedFiles merged = output_kind(first.out) == OutputKind::kTorchScript
                              ? write_torchscript(recipes, updates, settings)

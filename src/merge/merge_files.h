@@ -47,6 +47,7 @@ struct MergeResources {
   c10::Device device = c10::Device(c10::kCPU);
   uint64_t max_memory = 0;           // see MergeSettings
   std::filesystem::path cache = {};  // folder of the factor cache; empty: none
+  uint64_t cache_size = 0;           // bytes that it may hold; 0: no bound
 };
 
 struct MergedFiles {

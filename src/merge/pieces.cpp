@@ -20,6 +20,30 @@ bool is_for_matrix_rule(const Piece& piece, const Rules& rules) {
   return piece.role == Role::kMatrix && (!rules.takes || rules.takes(piece.info.name));
 }
 
+namespace {
+
+int64_t low_rank_of(const Updates& updates, const Piece& piece) {
+  if (piece.role != Role::kMatrix || !updates.has_adapters()) return 0;
+  const int64_t rank = updates.total_rank(piece.info.name, piece.first, piece.rows).value_or(0);
+  return rank < std::min(piece.rows, piece.info.shape[1]) ? rank : 0;
+}
+
+// Of the same merge by cores of order `width`: QR of the factors, and the way back.
+MatrixCost core_cost(const MatrixCost& dense, const MatrixCost& core, int64_t m, int64_t n,
+                     int64_t width) {
+  const auto sides = static_cast<double>(m + n), k = static_cast<double>(width);
+  MatrixCost cost = core;
+  cost.common = dense.common;
+  cost.per_task = dense.per_task;
+  cost.products += 4 * sides * k * k + 2 * static_cast<double>(m * n) * k;
+  cost.workspace += static_cast<uint64_t>(8 * (4 * sides * k + static_cast<double>(m * n)));
+  cost.shared_products = cost.shared_eigen = 0.0;
+  cost.shared_bytes = 0;
+  return cost;
+}
+
+}  // namespace
+
 std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
                                    const RoleRules& roles, int threads) {
   const auto is_for_some_rule = [&](const Piece& piece) {
@@ -43,6 +67,7 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
           piece.rows /= parts;
           for (int64_t part = 0; part < parts; ++part) {
             piece.first = part * piece.rows;
+            piece.low_rank = low_rank_of(updates, piece);
             pieces.push_back(piece);
           }
           return;
@@ -57,8 +82,12 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
 }
 
 MatrixCost cost_of(const Piece& piece, const MergePoint& point) {
-  return point.rules.matrix_cost(piece.rows, piece.is_vector ? 1 : piece.info.shape[1],
-                                 static_cast<int64_t>(point.tasks.size()));
+  const auto tasks = static_cast<int64_t>(point.tasks.size());
+  const int64_t columns = piece.is_vector ? 1 : piece.info.shape[1];
+  const MatrixCost dense = point.rules.matrix_cost(piece.rows, columns, tasks);
+  if (piece.low_rank == 0 || !point.rules.takes_cores) return dense;
+  const int64_t width = piece.low_rank;
+  return core_cost(dense, point.rules.matrix_cost(width, width, tasks), piece.rows, columns, width);
 }
 
 std::optional<int64_t> least_common(const Piece& piece, const std::vector<MergePoint>& points) {
@@ -78,8 +107,13 @@ uint64_t result_memory_of(const Piece& piece, size_t points, at::ScalarType dtyp
 uint64_t memory_of(const Piece& piece, const std::vector<MergePoint>& points, int64_t tasks,
                    at::ScalarType dtype) {
   const auto entries = static_cast<uint64_t>(piece.entries());
-  const uint64_t held = entries * c10::elementSize(dtype) * static_cast<uint64_t>(tasks + 1) +
-                        result_memory_of(piece, points.size(), dtype);
+  const bool is_low_rank =
+      piece.low_rank > 0 && std::all_of(points.begin(), points.end(), [](const MergePoint& point) {
+        return point.rules.takes_low_rank();
+      });
+  const auto dense = static_cast<uint64_t>(is_low_rank ? 1 : tasks + 1);
+  const uint64_t held =
+      entries * c10::elementSize(dtype) * dense + result_memory_of(piece, points.size(), dtype);
   if (piece.info.elements() == 0) return held;
   uint64_t workspace = 0;
   std::map<std::vector<size_t>, uint64_t> shared;  // merges of other tasks have other factors

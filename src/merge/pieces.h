@@ -16,6 +16,9 @@ struct Piece {
   bool is_unchanged = false;  // no expert differs from the base; found out for matrices only
   int64_t first = 0, rows = 0;
   bool is_vector = false;  // RoleRules::is_vector()
+  // Ranks of all updates together where those of a matrix are all of low rank and this is less than
+  // its own; else 0.
+  int64_t low_rank = 0;
 
   bool is_whole() const { return rows == row_count(info); }
   bool is_first() const { return first == 0; }

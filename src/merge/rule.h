@@ -88,6 +88,7 @@ struct Rules {
   std::shared_ptr<ElementwiseRule> in_coordinates = {};  // with `coordinates`
 
   bool has_matrix_rule() const { return matrix || coordinates; }
+  bool takes_low_rank() const { return takes_cores || coordinates; }  // updates as factors
 };
 
 // One of several merges that are done in one pass over the same files. What they have in common, be

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ class ExpertFile {
   const Checkpoint* checkpoint() const { return checkpoint_.get(); }  // null: it is an adapter
 
   uint64_t bytes(const std::string& name) const;  // to read for one tensor
+
+  // The rank of an adapter's update of rows of a matrix, at most; nothing where it is no product.
+  std::optional<int64_t> rank(const std::string& name, int64_t first, int64_t rows) const {
+    return adapter_ ? adapter_->rank(name, first, rows) : std::nullopt;
+  }
 
   // Rows of a floating tensor.
   struct Rows {

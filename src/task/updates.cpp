@@ -153,6 +153,17 @@ uint64_t Updates::bytes(const std::string& name) const {
   return total;
 }
 
+std::optional<int64_t> Updates::total_rank(const std::string& name, int64_t first,
+                                           int64_t rows) const {
+  int64_t total = 0;
+  for (const auto& expert : experts_) {
+    const auto rank = expert->rank(name, first, rows);
+    if (!rank) return {};
+    total += *rank;
+  }
+  return total;
+}
+
 Updates::Loaded Updates::load_rows(const std::string& name, int64_t first, int64_t rows,
                                    at::ScalarType dtype, const Extras& extras) const {
   const TensorInfo& info = base_->require_info(name);

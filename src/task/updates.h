@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,9 @@ class Updates {
 
   // Bytes to read for one tensor of the base and all experts.
   uint64_t bytes(const std::string& name) const;
+
+  // The ranks of all updates of rows of a matrix, added up; nothing where one is not of low rank.
+  std::optional<int64_t> total_rank(const std::string& name, int64_t first, int64_t rows) const;
 
   // Rows [first, first + rows) along dimension 0 of one floating tensor; a scalar is one row.
   struct Loaded {

@@ -1,6 +1,8 @@
 #include "factor/factor_cache.h"
 
+#include <chrono>
 #include <filesystem>
+#include <string>
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
@@ -136,6 +138,51 @@ TEST_F(FactorCacheTest, MethodsFractionsAndSuiteSizesShareWhatTheyHaveInCommon) 
   EXPECT_EQ(news(), ReusedComputed(3, 3)) << "found, but too few triplets: stored anew";
   merge_tsv_m(factors(24, 40, 3));
   EXPECT_EQ(news(), ReusedComputed(3, 0));
+}
+
+uint64_t bytes_in(const fs::path& folder) {
+  uint64_t bytes = 0;
+  for (const auto& file : fs::directory_iterator(folder)) bytes += file.file_size();
+  return bytes;
+}
+
+Weights entry(int64_t kib) { return {{"values", at::full({kib * 128}, 1.0, at::kDouble)}}; }
+
+TEST_F(FactorCacheTest, HoldsNoMoreThanItMayAndDropsWhatWasUsedLongestAgo) {
+  constexpr uint64_t kLimit = uint64_t{100} << 10;
+  FactorCache bounded(folder_ / "bounded", kLimit);
+  bounded.put("first", entry(20), Use::kAgain);
+  bounded.put("second", entry(20), Use::kAgain);
+  const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(2);
+  for (const char* name : {"first", "second"}) {
+    fs::last_write_time(folder_ / "bounded" / (std::string(name) + ".safetensors"), long_ago);
+  }
+  EXPECT_TRUE(bounded.find("first"));  // now of use again
+  for (int i = 0; i < 10; ++i) {
+    bounded.put("more " + std::to_string(i), entry(16), Use::kAgain);
+    EXPECT_LE(bytes_in(folder_ / "bounded"), kLimit + (uint64_t{4} << 10)) << i;
+    if (i == 3) {
+      EXPECT_FALSE(bounded.find("second"));
+      EXPECT_TRUE(bounded.find("first"));
+    }
+  }
+  EXPECT_TRUE(bounded.find("more 9"));
+  EXPECT_GT(bounded.counts().removed, 3);
+}
+
+TEST_F(FactorCacheTest, DoesNotEmptyItselfForOneLargeEntry) {
+  FactorCache bounded(folder_ / "bounded", uint64_t{100} << 10);
+  bounded.put("small", entry(20), Use::kAgain);
+  bounded.put("large", entry(26), Use::kAgain);
+  EXPECT_TRUE(bounded.find("small"));
+  EXPECT_FALSE(bounded.find("large"));
+}
+
+TEST_F(FactorCacheTest, BringsAFolderThatIsTooLargeToItsBound) {
+  for (int i = 0; i < 10; ++i) cache_.put(std::to_string(i), entry(10), Use::kAgain);
+  FactorCache bounded(folder_ / "cache", uint64_t{50} << 10);
+  EXPECT_LE(bytes_in(folder_ / "cache"), uint64_t{50} << 10);
+  EXPECT_GT(bytes_in(folder_ / "cache"), uint64_t{20} << 10);
 }
 
 }  // namespace

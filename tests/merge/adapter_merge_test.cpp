@@ -144,6 +144,29 @@ TEST_F(AdapterMergeTest, AdaptersAndDenseExpertsMayBeMixed) {
   }
 }
 
+// What is held of a matrix and what it costs is that of its core, unless a rule needs it dense.
+TEST_F(AdapterMergeTest, PlansCountTheFactorsOfAdapters) {
+  const auto memory = [&](const std::vector<Expert>& experts, const Options& given) {
+    const Updates updates(folder_ / "base.safetensors", experts);
+    const Options options = resolve_options(require_method_info("iso_c"), given);
+    const std::vector<MergePoint> points = {
+        point_of_all(require_method("iso_c").rules(options, {}), updates)};
+    for (const Piece& piece : cut_into_pieces(updates, points, {}, 1)) {
+      if (piece.info.name != "block.q.weight") continue;
+      return std::pair(memory_of(piece, points, kTasks, at::kDouble), piece.low_rank);
+    }
+    return std::pair(uint64_t{0}, int64_t{-1});
+  };
+  const auto [dense, no_rank] = memory(experts_, {});
+  const auto [low, rank] = memory(adapters_, {});
+  EXPECT_EQ(no_rank, 0);
+  EXPECT_EQ(rank, kTasks * kRank);
+  EXPECT_LT(low, dense);
+  EXPECT_EQ(memory({adapters_[0], experts_[1]}, {}).second, 0);
+  const Options fill = {{"null", std::string("fill")}};
+  EXPECT_EQ(memory(adapters_, fill).first, memory(experts_, fill).first);
+}
+
 TEST_F(AdapterMergeTest, TensorsThatNoAdapterChangesAreReportedAndStay) {
   const Updates updates(folder_ / "base.safetensors", adapters_);
   EXPECT_TRUE(updates.is_unchanged("block.w.weight"));
