@@ -6,7 +6,7 @@ FUZZ_SECONDS ?= 60
 .PHONY: setup build demo demo-language test test-all asan fuzz bench bench-full format check
 setup: ; @tools/setup.sh
 build: setup ; cmake --preset dev && cmake --build --preset dev -j $(JOBS)
-demo: build ; tools/demo.sh table1
+demo: build ; tools/demo.sh table1 table2
 demo-language: build ; tools/demo.sh table3
 test: build ; ctest --preset dev
 test-all: build asan ; ctest --preset all
