@@ -262,7 +262,7 @@ TEST(Program, ExplainsItself) {
 TEST(Program, ListsMethodsWithTheirOptions) {
   const ProgramResult one = run_isomerge({"methods", "iso_cts"});
   expect_mentions(one.out, {"Iso-CTS", "common_fraction=0.8", "2502.04959"});
-  EXPECT_EQ(nlohmann::json::parse(run_isomerge({"methods", "--json"}).out).size(), 14u);
+  EXPECT_EQ(nlohmann::json::parse(run_isomerge({"methods", "--json"}).out).size(), 17u);
   EXPECT_EQ(run_isomerge({"methods", "nothing"}).exit_code, 2);
 }
 
