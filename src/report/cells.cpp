@@ -25,15 +25,22 @@ bool has_published(const Table& table) {
 
 std::string published_text(const TableRow& row) {
   if (!row.published) return "";
-  std::string text = fmt::format("{:.1f}", 100.0 * row.published->accuracy);
-  if (row.published->normalised)
-    text += fmt::format(" ({:.1f})", 100.0 * *row.published->normalised);
-  return text;
+  std::vector<std::string> parts;
+  if (row.published->accuracy)
+    parts.push_back(fmt::format("{:.1f}", 100.0 * *row.published->accuracy));
+  if (row.published->normalised) {
+    parts.push_back(fmt::format("({:.1f})", 100.0 * *row.published->normalised));
+  }
+  return join(parts, " ");
 }
 
 std::string above_published_text(const TableRow& row) {
   if (!row.published || !row.accuracy) return "";
-  return fmt::format("{:+.1f}", 100.0 * (*row.accuracy - row.published->accuracy));
+  if (row.published->accuracy) {
+    return fmt::format("{:+.1f}", 100.0 * (*row.accuracy - *row.published->accuracy));
+  }
+  if (!row.normalised) return "";
+  return fmt::format("({:+.1f})", 100.0 * (*row.normalised - row.published->normalised.value()));
 }
 
 bool has_without(const Table& table) {

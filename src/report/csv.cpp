@@ -70,7 +70,7 @@ std::string csv_text(const Table& table) {
                                        row.to_best ? number_text(row.to_best->interval.high) : "",
                                        row.note};
     if (published) {
-      fields.push_back(row.published ? number_text(row.published->accuracy) : "");
+      fields.push_back(row.published ? optional_text(row.published->accuracy) : "");
       fields.push_back(row.published ? optional_text(row.published->normalised) : "");
     }
     if (without) {

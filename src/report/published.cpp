@@ -15,7 +15,7 @@ namespace {
 struct Entry {
   std::string method;
   double tasks = 0.0;
-  Means mean;
+  PublishedValues values;
   bool is_used = false;
 };
 
@@ -30,9 +30,12 @@ std::vector<Entry> read_entries(const std::string& where) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (!wanted.empty() && values.text(i, name) != wanted) continue;
     Entry entry{values.text(i, method), values.number(i, tasks), {}};
-    entry.mean.accuracy = values.number(i, accuracy) / 100.0;
+    // Without either, the complaint is about the accuracy.
+    if (!values.text(i, accuracy).empty() || values.text(i, normalised).empty()) {
+      entry.values.accuracy = values.number(i, accuracy) / 100.0;
+    }
     if (!values.text(i, normalised).empty()) {
-      entry.mean.normalised = values.number(i, normalised) / 100.0;
+      entry.values.normalised = values.number(i, normalised) / 100.0;
     }
     entries.push_back(entry);
   }
@@ -51,7 +54,7 @@ void add_published(const std::string& where, Table* table) {
       return entry.method == row.method && entry.tasks == static_cast<double>(row.cells.size());
     });
     if (found == entries.end()) continue;
-    row.published = found->mean;
+    row.published = found->values;
     found->is_used = true;
   }
   std::vector<std::string> others;
@@ -60,8 +63,12 @@ void add_published(const std::string& where, Table* table) {
         table->rows.begin(), table->rows.end(),
         [&](const TableRow& row) { return entry.tasks == static_cast<double>(row.cells.size()); });
     if (entry.is_used || !is_of_a_set) continue;
-    others.push_back(fmt::format("{} {:.1f} ({:.0f} tasks)", entry.method,
-                                 100.0 * entry.mean.accuracy, entry.tasks));
+    const PublishedValues& values = entry.values;
+    others.push_back(values.accuracy
+                         ? fmt::format("{} {:.1f} ({:.0f} tasks)", entry.method,
+                                       100.0 * *values.accuracy, entry.tasks)
+                         : fmt::format("{} {:.1f} normalised ({:.0f} tasks)", entry.method,
+                                       100.0 * values.normalised.value(), entry.tasks));
   }
   if (!others.empty()) {
     table->footnotes.push_back("Published, without a row here: " + join(others, "; ") + ".");

@@ -34,6 +34,11 @@ struct Means {
   std::optional<double> normalised = {};
 };
 
+// What a paper prints of a row, in 0..1: one of them at least.
+struct PublishedValues {
+  std::optional<double> accuracy = {}, normalised = {};
+};
+
 struct TableRow {
   std::string method;  // "iso_cts"
   std::string title;   // "Iso-CTS", with the options that tell it from its neighbours
@@ -47,7 +52,7 @@ struct TableRow {
   std::optional<Interval> interval;            // 95 %, of `accuracy`
   std::string note;                            // "", "failed 1 of 8", "missing 3 of 8", ...
   Standing standing = Standing::kNone;
-  std::optional<Means> published;  // where the experiment names a file of them
+  std::optional<PublishedValues> published;  // where the experiment names a file of them
   // Over the tasks that the experiment's report does not leave out; nothing if the row has none of
   // those, or nothing else, or a cell is open.
   std::optional<Means> without;

@@ -64,7 +64,10 @@ Json row_json(const TableRow& row) {
                {"to_best", difference_json(row.to_best)},
                {"note", row.note},
                {"tasks", Json::array()}};
-  if (row.published) json["published"] = means_json(*row.published);
+  if (row.published) {
+    json["published"] = {{"accuracy", number_or_null(row.published->accuracy)},
+                         {"normalised", number_or_null(row.published->normalised)}};
+  }
   if (row.without) json["without"] = means_json(*row.without);
   for (const TaskCell& cell : row.cells) json["tasks"].push_back(cell_json(cell));
   return json;

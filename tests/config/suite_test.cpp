@@ -34,6 +34,38 @@ TEST(Suite, HoldsWhatItsFileSaysWithAbsolutePaths) {
   EXPECT_EQ(suite.tasks[1].data, folder / "m/data");
 }
 
+TEST(Suite, ATaskMayNameInPercentWhatItsAccuraciesAreDividedBy) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  folder.write("suites/s.json",
+               replaced(folder, R"("name": "b",)", R"("name": "b", "normalise_by": 58.5,)"));
+  const Suite suite = read_suite(folder / "suites/s.json");
+  EXPECT_FALSE(suite.tasks[0].normalise_by.has_value());
+  EXPECT_DOUBLE_EQ(suite.tasks[1].normalise_by.value(), 0.585);
+  const auto given = given_references(suite, {"b", "a"});
+  ASSERT_EQ(given.size(), 2u) << "in the order that is asked for";
+  EXPECT_DOUBLE_EQ(given[0].value(), 0.585);
+  EXPECT_FALSE(given[1].has_value());
+}
+
+TEST(Suite, APercentThatNoAccuracyHasIsRefused) {
+  const TemporaryFolder folder;
+  write_example_suite(folder);
+  const std::string plain = TemporaryFolder::read(folder / "suites/s.json");
+  for (const char* percent : {"0", "-3", "100.5"}) {
+    folder.write("suites/s.json", plain);
+    folder.write("suites/s.json",
+                 replaced(folder, R"("name": "b",)",
+                          std::string(R"("name": "b", "normalise_by": )") + percent + ","));
+    expect_mentions(error_message([&] { read_suite(folder / "suites/s.json"); }),
+                    {"s.json: line 9", "\"normalise_by\"", "above 0 and up to 100", percent});
+  }
+  folder.write("suites/s.json", plain);
+  folder.write("suites/s.json",
+               replaced(folder, R"("name": "b",)", R"("name": "b", "normalise_by": 100,)"));
+  EXPECT_DOUBLE_EQ(read_suite(folder / "suites/s.json").tasks[1].normalise_by.value(), 1.0);
+}
+
 TEST(Suite, OfTextHasAModelAndATokenizer) {
   const TemporaryFolder folder;
   for (const char* file : {"model.pt", "base.st", "spiece.model", "a.st", "a.jsonl"}) {

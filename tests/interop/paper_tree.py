@@ -1,9 +1,6 @@
 """A tree of checkpoints as the papers publish them, with random weights: state dicts with the text side, pickled heads.
 
     paper_tree.py FOLDER LABELS.json MODEL      MODEL: open_clip's name, or small
-
-A head is made from what the expert sees in its held-out images (one colour each), and in training images of classes that have none there:
-an expert that gets nothing right on validation leaves nothing to compare by.
 """
 import json
 import sys
@@ -15,10 +12,9 @@ import torch
 
 clip_run.declare()
 import open_clip  # noqa: E402
-from dataset_colours import colour  # noqa: E402
+from paper_heads import head_of  # noqa: E402
 
 FOLDERS = {"cars": "Cars", "dtd": "DTD", "eurosat": "EuroSAT", "gtsrb": "GTSRB", "mnist": "MNIST", "resisc45": "RESISC45", "svhn": "SVHN", "sun397": "SUN397"}
-MEAN, STD = (torch.tensor(x).view(3, 1, 1) for x in ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)))
 SMALL = {"embed_dim": 32, "quick_gelu": True,
          "vision_cfg": {"image_size": 224, "layers": 2, "width": 64, "head_width": 16, "patch_size": 32},
          "text_cfg": {"context_length": 8, "vocab_size": 100, "width": 32, "heads": 2, "layers": 1}}  # fmt: skip
@@ -41,23 +37,6 @@ def head_class():
         sys.modules[name] = types.ModuleType(name)
     sys.modules["src.models.heads"] = module
     return ClassificationHead
-
-
-@torch.no_grad()
-def head_of(model, channels, labels):
-    size = model.visual.image_size[0] if isinstance(model.visual.image_size, tuple) else model.visual.image_size
-    sums = torch.zeros(max(labels) + 1, model.visual.output_dim)
-    held_out = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))[-(len(labels) // 10):].tolist()
-    if len(labels) < 10:  # EuroSAT has a validation folder of its own
-        held_out = list(range(len(labels)))
-    seen = {labels[i] for i in held_out}
-    for i, label in enumerate(labels):
-        if label in seen and i not in held_out:
-            continue
-        pixel = torch.tensor(colour("train", i)[:channels]).float().expand(3).view(3, 1, 1) if channels == 1 else torch.tensor(colour("train", i)).view(3, 1, 1)
-        image = ((pixel / 255 - MEAN) / STD).expand(1, 3, size, size)
-        sums[label] += torch.nn.functional.normalize(model.encode_image(image), dim=1)[0]
-    return 100 * torch.nn.functional.normalize(sums, dim=1)
 
 
 def main():
@@ -84,7 +63,7 @@ def main():
         place = folder / f"{FOLDERS[task]}Val"
         place.mkdir(exist_ok=True)
         torch.save(tree(), place / "nonlinear_finetuned.pt")
-        torch.save(head(head_of(model, 1 if task == "mnist" else 3, train)), folder / f"head_{FOLDERS[task]}Val.pt")
+        torch.save(head(head_of(model.encode_image, task, train)), folder / f"head_{FOLDERS[task]}Val.pt")
 
 
 main()

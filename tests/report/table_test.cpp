@@ -135,6 +135,37 @@ TEST(Table, ChoosesOnTheTasksThatCountAndSaysSo) {
   EXPECT_EQ(example.table().rows[1].alpha, 0.3);
 }
 
+// Digits by 0.5 in the place of the expert's 10 of 10, fashion by the expert's 8 of 10.
+TEST(Table, DividesByAccuraciesThatTheSuiteGivesAndSaysSo) {
+  ExampleTable example;
+  fill_complete(example);
+  const char* const note = "divide by accuracies that the suite gives";
+  EXPECT_FALSE(mentions(example.table().footnotes, note));
+  example.experiment().suite.tasks[0].normalise_by = 0.5;
+  const Table table = example.table();
+  EXPECT_TRUE(mentions(table.footnotes, note));
+  const TableRow& iso = table.rows[3];
+  EXPECT_DOUBLE_EQ(*iso.accuracy, 0.85);
+  EXPECT_DOUBLE_EQ(*iso.cells[0].normalised, 0.9 / 0.5);
+  EXPECT_DOUBLE_EQ(*iso.cells[1].normalised, 0.8 / 0.8);
+  EXPECT_DOUBLE_EQ(*iso.normalised, (0.9 / 0.5 + 0.8 / 0.8) / 2);
+  EXPECT_DOUBLE_EQ(*iso.cells[0].nai, (0.9 - 0.3) / (0.5 - 0.3));
+  EXPECT_DOUBLE_EQ(*table.rows[1].normalised, (1.0 / 0.5 + 1.0) / 2) << "the experts too";
+}
+
+// With digits divided by 0.3 their gain outweighs what fashion loses.
+TEST(Table, ChoosesByAccuraciesThatTheSuiteGives) {
+  ExampleTable example;
+  example.experiment().rows.reserve(2);
+  example.put(example.add_row("fine_tuned", {}), 0, "val", {10, 5});
+  const Row& sum = example.add_row("task_arithmetic", {0.1, 0.2});
+  example.put(sum, 0, "val", {5, 5});
+  example.put(sum, 1, "val", {7, 3});
+  EXPECT_EQ(example.table().rows[1].alpha, 0.1);
+  example.experiment().suite.tasks[0].normalise_by = 0.3;
+  EXPECT_EQ(example.table().rows[1].alpha, 0.2);
+}
+
 // Denominators come from the split that is divided: 8 of 10 on validation, 4 of 10 on test.
 TEST(Table, NormalisesEachSplitByItself) {
   ExampleTable example;

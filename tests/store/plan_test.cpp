@@ -225,6 +225,30 @@ TEST(CandidateScores, AreThoseOfTheTasksThatCount) {
             State::kMissing);
 }
 
+// Task by task: one task's number stands in for its single-task model's, whatever that got, zero
+// included; the record has to be there all the same.
+TEST(CandidateScores, DivideByAGivenAccuracyInThePlaceOfTheModels) {
+  const FoundRecord half = done_record(example_run(), {true, false});
+  const FoundRecord full = done_record(example_run(), {true, true});
+  const FoundRecord never_right = done_record(example_run(), {false, false});
+  EXPECT_DOUBLE_EQ(candidate_score({half, half}, {full, full}, {0.8, {}}, {true, true}).value,
+                   (0.5 / 0.8 + 0.5) / 2);
+  EXPECT_DOUBLE_EQ(candidate_score({half, half}, {full, full}, {{}, 0.8}, {false, true}).value,
+                   0.5 / 0.8);
+  EXPECT_DOUBLE_EQ(candidate_score({half}, {never_right}, {0.8}, {true}).value, 0.5 / 0.8);
+  EXPECT_EQ(candidate_score({half}, {{}}, {0.8}, {true}).state, CandidateScore::State::kMissing);
+  const FoundRecord failed = failed_record(example_run(), "x");
+  EXPECT_EQ(candidate_score({half}, {failed}, {0.8}, {true}).state, CandidateScore::State::kFailed);
+}
+
+TEST(ReferenceAccuracy, IsTheGivenOneOverTheModelsExamples) {
+  const FoundRecord half = done_record(example_run(), {true, false, true, false});
+  EXPECT_EQ(reference_accuracy(half, {}), (Accuracy{2, 4}));
+  EXPECT_EQ(reference_accuracy(half, 0.75), (Accuracy{3, 4}));
+  EXPECT_FALSE(reference_accuracy({}, 0.75).has_value());
+  EXPECT_FALSE(reference_accuracy(failed_record(example_run(), "x"), 0.75).has_value());
+}
+
 TEST(CandidateScores, AreOpenOrFailedAsTheirRecordsAre) {
   const FoundRecord full = done_record(example_run(), {true});
   const FoundRecord never_right = done_record(example_run(), {false});
