@@ -178,6 +178,10 @@ TEST_F(AdapterTest, HuggingFaceModulesAreRowsOfPackedAttentionInOpenClip) {
     const auto all = adapter.low_rank(packed, 0, 12);
     EXPECT_EQ(all->a.size(0), 4);
     EXPECT_LT(relative_error(at::mm(all->b, all->a), wanted), 1e-15);
+    EXPECT_EQ(adapter.low_rank(packed, 4, 4)->a.size(0), 0);  // k is as in the base
+    EXPECT_EQ(adapter.rank(packed, 4, 4), 0);
+    EXPECT_EQ(adapter.rank(packed, 8, 4), 2);
+    EXPECT_EQ(adapter.rank(packed, 0, 12), 4);
     const auto values = adapter.low_rank(packed, 8, 4);
     EXPECT_EQ(values->a.size(0), 2);
     EXPECT_LT(relative_error(at::mm(values->b, values->a), wanted.narrow(0, 8, 4)), 1e-15);

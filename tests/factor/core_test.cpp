@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include "factor/factors.h"
@@ -151,6 +153,17 @@ TEST_F(CoreTest, RulesGiveTheSameWhereOneTaskChangesNothing) {
 
 TEST_F(CoreTest, RanksOfTasksMayDiffer) {
   expect_same({factors(40, 32, 2), factors(40, 32, 5), factors(40, 32, 1)}, "of several ranks");
+}
+
+// A core of order 4 of a weight with r = 100: what counts as zero is that weight's to say.
+TEST_F(CoreTest, TheRankOfTheSumIsCountedAsForTheWholeWeight) {
+  constexpr double kEps = std::numeric_limits<float>::epsilon();
+  at::Tensor sum = at::zeros({4, 4}, at::kDouble);
+  const double values[] = {1.0, 30.0 * kEps, 5.0 * kEps, 0.0};  // the threshold is 10 eps
+  for (int64_t i = 0; i < 4; ++i) sum[i][i] = values[i];
+  for (const Route route : {Route::kLapack, Route::kGram}) {
+    EXPECT_EQ(Factors({Update(sum)}, 100, route).rank_of_sum(), 2);
+  }
 }
 
 }  // namespace
