@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "checkpoint/adapter_config.h"
 #include "checkpoint/archive_reader.h"
 #include "checkpoint/safetensors_header.h"
 #include "checkpoint/shard_index.h"
@@ -125,6 +126,13 @@ FileSet open_sharded(const fs::path& index) {
 fs::path find_in_folder(const fs::path& folder) {
   for (const char* name : kFolderFiles) {
     if (fs::exists(folder / name)) return folder / name;
+  }
+  if (is_adapter(folder)) {
+    throw input_error(
+        fmt::format("{}: an adapter, which says nothing without its base; `isomerge "
+                    "merge --method average --base BASE --expert name={} --out "
+                    "model.safetensors` makes a model of both",
+                    folder.string(), folder.string()));
   }
   throw input_error(fmt::format("{}: no checkpoint in this folder; looked for {}", folder.string(),
                                 fmt::join(kFolderFiles, ", ")));

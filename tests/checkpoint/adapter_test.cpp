@@ -333,6 +333,12 @@ TEST_F(AdapterTest, NonFiniteFactorsAreNamedWhenTheyAreRead) {
        "are NaN or Inf"});
 }
 
+TEST_F(AdapterTest, WhereAModelIsAskedForItSaysHowToMakeOne) {
+  const auto path = save(lora(), factors("q", 4, 3, 2));
+  expect_mentions(error_message([&] { Checkpoint{path}; }),
+                  {path.string() + ": an adapter, which says nothing without its base", "--base"});
+}
+
 TEST_F(AdapterTest, WithoutWeightsItSaysWhatWasLookedFor) {
   base({{"q.weight", random(4, 3)}});
   std::filesystem::create_directories(folder_ / "empty");
