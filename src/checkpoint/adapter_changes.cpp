@@ -100,39 +100,29 @@ class Finder {
                                       part == "lora_embedding_A" || part == "lora_embedding_B";
       if (!is_known) problem(fmt::format("{}: {} is not supported", module, part));
     }
-    if (pair("lora_A", "lora_B")) add_lora(module, parts.at("lora_A"), parts.at("lora_B"));
+    if (pair("lora_A", "lora_B")) {
+      add_product(module, parts, "lora_A", "lora_B", config_.is_input_first);
+    }
     if (pair("lora_embedding_A", "lora_embedding_B")) {
-      add_embedding(module, parts.at("lora_embedding_A"), parts.at("lora_embedding_B"));
+      add_product(module, parts, "lora_embedding_A", "lora_embedding_B", /*is_transposed=*/true);
     }
     if (config_.kind == AdapterKind::kIa3 && has("ia3_l")) add_ia3(module, parts.at("ia3_l"));
   }
 
-  void add_lora(const std::string& module, const std::string& a, const std::string& b) {
-    const std::vector<int64_t>&in = file_.require_info(a).shape, &out = file_.require_info(b).shape;
-    if (in.size() != 2 || out.size() != 2) {
-      return problem(fmt::format("{}: expected factors of a matrix, got lora_A {}, lora_B {}",
-                                 module, shape_text(in), shape_text(out)));
-    }
+  // Of a linear layer, or of an embedding, whose weight is [entries, width] with PEFT's A [R,
+  // entries] and B [width, R].
+  void add_product(const std::string& module, const Parts& parts, const char* a, const char* b,
+                   bool is_transposed) {
     AdapterChange change;
-    change.first_factor = a;
-    change.second_factor = b;
-    change.is_transposed = config_.is_input_first;
-    add_factors(module, change, {out[0], in[1]}, in[0], out[1]);
-  }
-
-  // The weight of an embedding is [entries, width], PEFT's A [R, entries] and B [width, R].
-  void add_embedding(const std::string& module, const std::string& a, const std::string& b) {
-    const std::vector<int64_t>&in = file_.require_info(a).shape, &out = file_.require_info(b).shape;
+    change.first_factor = parts.at(a);
+    change.second_factor = parts.at(b);
+    change.is_transposed = is_transposed;
+    const std::vector<int64_t>& in = file_.require_info(change.first_factor).shape;
+    const std::vector<int64_t>& out = file_.require_info(change.second_factor).shape;
     if (in.size() != 2 || out.size() != 2) {
-      return problem(
-          fmt::format("{}: expected factors of a matrix, got lora_embedding_A {}, "
-                      "lora_embedding_B {}",
-                      module, shape_text(in), shape_text(out)));
+      return problem(fmt::format("{}: expected factors of a matrix, got {} {}, {} {}", module, a,
+                                 shape_text(in), b, shape_text(out)));
     }
-    AdapterChange change;
-    change.first_factor = a;
-    change.second_factor = b;
-    change.is_transposed = true;
     add_factors(module, change, {out[0], in[1]}, in[0], out[1]);
   }
 
