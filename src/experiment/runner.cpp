@@ -455,7 +455,6 @@ RunSummary run_experiment(const Experiment& experiment, const RunSettings& setti
 std::vector<RowStatus> experiment_status(const Experiment& experiment,
                                          const std::filesystem::path& results) {
   const ResultStore store(results);
-  store.require_known_format();
   const Plan plan = read_plan(results, experiment.stem);
   KnownRecords records(store);
   std::vector<RowStatus> rows;

@@ -93,6 +93,11 @@ void WorkList::add_row(size_t index, std::vector<Unit>* out) {
   if (state.is_trial) add_trials(index, out);
   if (state.is_trial || state.is_over) return;
   RowSearch& search = *state.search;
+  if (search.row().method == "fine_tuned") {  // what is missing of it was added already
+    state.is_over = search.missing_tasks(0, experiment_.report_split).empty();
+    state.done = state.is_over ? state.total : 0;
+    return;
+  }
   const bool is_searched = search.row().candidates.size() > 1;
   if (is_searched && !search.has_references()) {
     is_waiting_ = true;

@@ -1,6 +1,7 @@
 #include "store/claims.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
@@ -85,7 +86,8 @@ int64_t touched_at(const fs::path& file) {
 // Makes the file with its whole content, unless it is there. A link is the one step that succeeds
 // once only on every file system that has links; where there are none, an exclusive open has to do.
 bool create_exclusively(const fs::path& file, const std::string& text) {
-  const fs::path draft = file.parent_path() / fmt::format(".{}.part", hash_text(text));
+  static std::atomic<int> count{0};  // of this process, which the text names
+  const fs::path draft = file.parent_path() / fmt::format(".{}-{}.part", hash_text(text), ++count);
   write_text_file(draft, text);
   int failed = ::link(draft.c_str(), file.c_str()) == 0 ? 0 : errno;
   ::unlink(draft.c_str());
@@ -168,8 +170,11 @@ void Claims::release(const std::string& unit, bool is_done) {
   }
   std::error_code error;
   // Older ones first: while the last is there, nobody takes a dead one for the last.
-  if (is_done) {
-    for (const Generation& older : generations_of(folder_, unit)) fs::remove(older.file, error);
+  // Never a later one: that is of somebody who believed this process dead.
+  const int64_t number =
+      static_cast<int64_t>(parse_number(mine.extension().string().substr(1)).value());
+  for (const Generation& generation : generations_of(folder_, unit)) {
+    if (is_done && generation.number < number) fs::remove(generation.file, error);
   }
   fs::remove(mine, error);
 }
