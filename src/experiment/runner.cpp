@@ -7,6 +7,7 @@
 #include <set>
 #include <thread>
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -25,6 +26,7 @@
 #include "experiment/weight_source.h"
 #include "experiment/work_list.h"
 #include "store/claims.h"
+#include "task/named_work.h"
 
 namespace isomerge {
 namespace {
@@ -231,6 +233,8 @@ class Runner {
       } catch (const Error& error) {
         if (error.fault() == Fault::kInterrupted) throw;
         record = failed(run, fmt::format("{}: {}: {}", label, task, error.what()));
+      } catch (const c10::Error& error) {  // the allocator of tensors
+        record = failed(run, fmt::format("{}: {}: {}", label, task, translated(error).what()));
       } catch (const std::bad_alloc&) {
         record = failed(run, fmt::format("{}: {}: out of memory", label, task));
       }

@@ -24,15 +24,6 @@ namespace fs = std::filesystem;
 
 class Sharing : public TwoTasks {
  protected:
-  // Replaces the experiment's methods and search.
-  void experiment(const std::string& methods, const std::string& select = "{}") {
-    file_ =
-        folder_.write("two.json", "{\"title\": \"T\", \"suite\": \"" +
-                                      (kSource / "experiments/suites/mini_vision.json").string() +
-                                      "\", \"tasks\": 2, \"methods\": [" + methods +
-                                      "], \"select\": " + select + "}");
-  }
-
   std::string command(const std::string& results, const std::string& more = "") const {
     return "\"$ISOMERGE\" run " + file_.string() + " --quiet --threads 1 --results " +
            (folder_ / results).string() + " " + more;

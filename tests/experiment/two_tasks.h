@@ -31,6 +31,15 @@ class TwoTasks : public ::testing::Test {
         "two.json", experiment_text((kSource / "experiments/suites/mini_vision.json").string()));
   }
 
+  // Replaces the experiment's methods and search.
+  void experiment(const std::string& methods, const std::string& select = "{}") {
+    file_ =
+        folder_.write("two.json", "{\"title\": \"T\", \"suite\": \"" +
+                                      (kSource / "experiments/suites/mini_vision.json").string() +
+                                      "\", \"tasks\": 2, \"methods\": [" + methods +
+                                      "], \"select\": " + select + "}");
+  }
+
   // File name -> bytes of every record, or analysis.
   std::map<std::string, std::string> records(const std::string& results,
                                              const std::string& kind = "records") const {
