@@ -84,23 +84,56 @@ std::string unfinished_text(const RowStatus& row) {
                      row.masks);
 }
 
-int print_status(const Experiment& experiment, const std::filesystem::path& results, bool json) {
-  const auto rows = experiment_status(experiment, results);
-  nlohmann::ordered_json out = nlohmann::ordered_json::array();
-  for (const RowStatus& row : rows) {
-    out.push_back({{"row", row.row},
-                   {"masks", row.masks},
-                   {"masks_evaluated", row.masks_evaluated},
-                   {"candidates", row.candidates},
-                   {"evaluated", row.evaluated},
-                   {"chosen", row.chosen},
-                   {"complete", row.is_complete}});
-    if (!json) {
-      fmt::print("{:<56} {:>3} of {:>3} candidates  {}\n", row.row, row.evaluated, row.candidates,
-                 row.is_complete ? "complete, chose " + row.chosen : unfinished_text(row));
-    }
+nlohmann::ordered_json status_json(const ExperimentStatus& status) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const RowStatus& row : status.rows) {
+    rows.push_back({{"row", row.row},
+                    {"masks", row.masks},
+                    {"masks_evaluated", row.masks_evaluated},
+                    {"candidates", row.candidates},
+                    {"evaluated", row.evaluated},
+                    {"chosen", row.chosen},
+                    {"complete", row.is_complete},
+                    {"missing", row.missing}});
   }
-  if (json) fmt::print("{}\n", out.dump(2));
+  nlohmann::ordered_json claims = nlohmann::ordered_json::array();
+  for (const Claim& claim : status.claims) {
+    claims.push_back({{"work", claim.label},
+                      {"host", claim.holder.host},
+                      {"pid", claim.holder.pid},
+                      {"missing_at_start", claim.missing}});
+  }
+  return {{"rows", rows},
+          {"claims", claims},
+          {"missing", status.missing},
+          {"seconds_each", status.seconds_each},
+          {"seconds_left", status.seconds_left()}};
+}
+
+int print_status(const Experiment& experiment, const std::filesystem::path& results, bool json) {
+  const ExperimentStatus status = experiment_status(experiment, results);
+  if (json) {
+    fmt::print("{}\n", status_json(status).dump(2));
+    return 0;
+  }
+  for (const RowStatus& row : status.rows) {
+    fmt::print("{:<56} {:>3} of {:>3} candidates  {}\n", row.row, row.evaluated, row.candidates,
+               row.is_complete ? "complete, chose " + row.chosen : unfinished_text(row));
+  }
+  for (const Claim& claim : status.claims) {
+    fmt::print("in work: {}, by process {} on {}\n", claim.label, claim.holder.pid,
+               claim.holder.host);
+  }
+  if (status.missing == 0) return 0;
+  fmt::print("at most {} records are missing", status.missing);
+  if (status.seconds_each > 0.0) {
+    fmt::print("; a record took {} until now, {} would need about {}",
+               human_seconds(status.seconds_each),
+               status.claims.size() > 1 ? fmt::format("{} processes", status.claims.size())
+                                        : "one process",
+               human_seconds(status.seconds_left()));
+  }
+  fmt::print("\n");
   return 0;
 }
 
@@ -163,7 +196,7 @@ const CommandInfo& run_info() {
        {"shard", "I/N", "as the I-th of N processes that share the results: its part first"},
        {"cache", "DIR", "keep factorisations there: candidates, rows and later runs share them"},
        {"cache-size", "SIZE", "that the cache may take: 20GiB (default: no bound)"},
-       {"status", "", "print how far the stored records reach"},
+       {"status", "", "print how far the stored records reach, and who is at work"},
        {"dry-run", "", "check everything; print the rows, and how long they would take at most"},
        {"json", "", "print the summary, the status or the dry run as JSON"}},
       1,

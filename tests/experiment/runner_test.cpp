@@ -224,7 +224,7 @@ TEST_F(RunnerTest, ChoosesTheFirstHighestMeanNormalisedValidationAccuracy) {
   const ResultStore store(folder_ / "r");
   const Plan plan = read_plan(folder_ / "r", experiment.stem);
   const Row reference = fine_tuned_row(experiment.rows[0].task_set);
-  for (const RowStatus& status : experiment_status(experiment, folder_ / "r")) {
+  for (const RowStatus& status : experiment_status(experiment, folder_ / "r").rows) {
     EXPECT_TRUE(status.is_complete) << status.row;
   }
   for (const Row& row : experiment.rows) {

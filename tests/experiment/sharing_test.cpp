@@ -130,6 +130,37 @@ TEST_F(Sharing, ASignalGivesBackWhatIsHeldAndANewStartContinues) {
   EXPECT_EQ(records("r"), records("whole"));
 }
 
+// The experiment's two rows of two tasks: one candidate each, and three.
+TEST_F(Sharing, StatusTellsWhatIsMissingWhoIsAtWorkAndHowLongItWillTake) {
+  experiment(R"("average", {"method": "ties", "alpha": [0.5, 1.0, 1.5]})");
+  run("r");
+  const std::string results = (folder_ / "r").string();
+  const std::vector<std::string> status = {"run", file_.string(), "--status", "--results", results};
+  EXPECT_EQ(run_isomerge(status).out.find("missing"), std::string::npos);
+  const Experiment asked = read_experiment(file_);
+  const Plan plan = read_plan(folder_ / "r", asked.stem);
+  const ResultStore store(folder_ / "r");
+  const Row& ties = asked.rows.at(1);
+  for (const std::string& task : ties.task_set) {
+    fs::remove(
+        store.record_path(run_key(define_run(asked, ties, ties.candidates[2], task, "val", plan))));
+  }
+  Claims worker(folder_ / "r/claims");
+  worker.take("a", "ties, 2 tasks, val", 2);
+  worker.take("b", "something else", 2);
+  const ProgramResult text = run_isomerge(status);
+  expect_mentions(text.out,
+                  {"2 of   3 candidates  not complete", "in work: ties, 2 tasks, val, by process",
+                   "at most 4 records are missing", "2 processes would need about"});
+  std::vector<std::string> words = status;
+  words.push_back("--json");
+  const auto json = nlohmann::json::parse(run_isomerge(words).out);
+  EXPECT_EQ(json["missing"], 4) << "two of validation, and the test of what will be chosen";
+  EXPECT_EQ(json["claims"].size(), 2u);
+  EXPECT_NEAR(json["seconds_left"].get<double>(), json["seconds_each"].get<double>() * 2, 1e-9);
+  EXPECT_GT(json["seconds_each"].get<double>(), 0.0);
+}
+
 TEST_F(Sharing, AFolderOfANewerVersionIsRefusedByRunStatusAndReport) {
   folder_.write("r/format.json", "{\"format\": 9}");
   const std::string results = (folder_ / "r").string();
