@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "app/commands.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "config/configuration.h"
 #include "config/experiment.h"
@@ -82,23 +84,56 @@ std::string unfinished_text(const RowStatus& row) {
                      row.masks);
 }
 
-int print_status(const Experiment& experiment, const std::filesystem::path& results, bool json) {
-  const auto rows = experiment_status(experiment, results);
-  nlohmann::ordered_json out = nlohmann::ordered_json::array();
-  for (const RowStatus& row : rows) {
-    out.push_back({{"row", row.row},
-                   {"masks", row.masks},
-                   {"masks_evaluated", row.masks_evaluated},
-                   {"candidates", row.candidates},
-                   {"evaluated", row.evaluated},
-                   {"chosen", row.chosen},
-                   {"complete", row.is_complete}});
-    if (!json) {
-      fmt::print("{:<56} {:>3} of {:>3} candidates  {}\n", row.row, row.evaluated, row.candidates,
-                 row.is_complete ? "complete, chose " + row.chosen : unfinished_text(row));
-    }
+nlohmann::ordered_json status_json(const ExperimentStatus& status) {
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  for (const RowStatus& row : status.rows) {
+    rows.push_back({{"row", row.row},
+                    {"masks", row.masks},
+                    {"masks_evaluated", row.masks_evaluated},
+                    {"candidates", row.candidates},
+                    {"evaluated", row.evaluated},
+                    {"chosen", row.chosen},
+                    {"complete", row.is_complete},
+                    {"missing", row.missing}});
   }
-  if (json) fmt::print("{}\n", out.dump(2));
+  nlohmann::ordered_json claims = nlohmann::ordered_json::array();
+  for (const Claim& claim : status.claims) {
+    claims.push_back({{"work", claim.label},
+                      {"host", claim.holder.host},
+                      {"pid", claim.holder.pid},
+                      {"missing_at_start", claim.missing}});
+  }
+  return {{"rows", rows},
+          {"claims", claims},
+          {"missing", status.missing},
+          {"seconds_each", status.seconds_each},
+          {"seconds_left", status.seconds_left()}};
+}
+
+int print_status(const Experiment& experiment, const std::filesystem::path& results, bool json) {
+  const ExperimentStatus status = experiment_status(experiment, results);
+  if (json) {
+    fmt::print("{}\n", status_json(status).dump(2));
+    return 0;
+  }
+  for (const RowStatus& row : status.rows) {
+    fmt::print("{:<56} {:>3} of {:>3} candidates  {}\n", row.row, row.evaluated, row.candidates,
+               row.is_complete ? "complete, chose " + row.chosen : unfinished_text(row));
+  }
+  for (const Claim& claim : status.claims) {
+    fmt::print("in work: {}, by process {} on {}\n", claim.label, claim.holder.pid,
+               claim.holder.host);
+  }
+  if (status.missing == 0) return 0;
+  fmt::print("at most {} records are missing", status.missing);
+  if (status.seconds_each > 0.0) {
+    fmt::print("; a record took {} until now, {} would need about {}",
+               human_seconds(status.seconds_each),
+               status.claims.size() > 1 ? fmt::format("{} processes", status.claims.size())
+                                        : "one process",
+               human_seconds(status.seconds_left()));
+  }
+  fmt::print("\n");
   return 0;
 }
 
@@ -108,10 +143,18 @@ void print_summary(const RunSummary& summary, const std::filesystem::path& resul
                                         {"computed", summary.computed},
                                         {"reused", summary.reused},
                                         {"failed", summary.failed},
+                                        {"left_to_others", summary.left_to_others},
                                         {"factors_reused", summary.cache.reused},
                                         {"factors_computed", summary.cache.computed},
                                         {"failures", summary.failures}};
     fmt::print("{}\n", out.dump(2));
+    return;
+  }
+  if (summary.left_to_others > 0) {
+    fmt::print(
+        "{} records computed, {} reused, {} failed; they are in {}. Other shards are at the "
+        "last {} pieces of work\n",
+        summary.computed, summary.reused, summary.failed, results.string(), summary.left_to_others);
     return;
   }
   if (summary.computed == 0 && summary.failed == 0) {
@@ -120,6 +163,24 @@ void print_summary(const RunSummary& summary, const std::filesystem::path& resul
   }
   fmt::print("{} records computed, {} reused, {} failed; they are in {}\n", summary.computed,
              summary.reused, summary.failed, results.string());
+}
+
+// "2/4" is the second of four.
+void set_shard(const std::string& text, RunSettings* settings) {
+  const size_t slash = std::min(text.find('/'), text.size());
+  const auto number = [&](const std::string& part) -> int64_t {
+    const bool is_whole =
+        !part.empty() && part.size() < 7 && part.find_first_not_of("0123456789") == part.npos;
+    return is_whole ? std::stoll(part) : 0;
+  };
+  const int64_t shard = number(text.substr(0, slash));
+  const int64_t shards = slash < text.size() ? number(text.substr(slash + 1)) : 0;
+  if (shard < 1 || shard > shards) {
+    throw input_error(fmt::format(
+        "--shard {}: expected I/N with I from 1 to N, as 2/4 for the second of four", text));
+  }
+  settings->shard = static_cast<int>(shard - 1);
+  settings->shards = static_cast<int>(shards);
 }
 
 }  // namespace
@@ -132,9 +193,10 @@ const CommandInfo& run_info() {
       "  isomerge run experiments/mini/table1.json --results results/demo",
       {{"results", "DIR", "folder of the records (default: results)"},
        {"set", "KEY=VALUE", "a key of the experiment file or a ${NAME} in it", true},
+       {"shard", "I/N", "as the I-th of N processes that share the results: its part first"},
        {"cache", "DIR", "keep factorisations there: candidates, rows and later runs share them"},
        {"cache-size", "SIZE", "that the cache may take: 20GiB (default: no bound)"},
-       {"status", "", "print how far the stored records reach"},
+       {"status", "", "print how far the stored records reach, and who is at work"},
        {"dry-run", "", "check everything; print the rows, and how long they would take at most"},
        {"json", "", "print the summary, the status or the dry run as JSON"}},
       1,
@@ -145,12 +207,13 @@ const CommandInfo& run_info() {
 int run_run(const Arguments& arguments) {
   const Experiment experiment = read_experiment(arguments.operands()[0], arguments.settings("set"));
   const std::filesystem::path results = arguments.find("results").value_or("results");
-  const RunSettings settings{results,
-                             arguments.threads(),
-                             arguments.device(),
-                             program_version(),
-                             arguments.find("cache").value_or(""),
-                             cache_size_of(arguments)};
+  RunSettings settings{results,
+                       arguments.threads(),
+                       arguments.device(),
+                       program_version(),
+                       arguments.find("cache").value_or(""),
+                       cache_size_of(arguments)};
+  if (const auto text = arguments.find("shard")) set_shard(*text, &settings);
   if (arguments.has("dry-run")) {
     const RunEstimate estimate = estimate_run(experiment, settings);
     if (arguments.has("json")) {

@@ -44,11 +44,9 @@ class Terminal {
 
  private:
   void draw(const ProgressState& state) {
-    const double left =
-        state.fraction > 0.0 ? state.seconds * (1.0 - state.fraction) / state.fraction : 0.0;
     const std::string facts = fmt::format(
         "{} {:3.0f} %  {}{}  {}", state.title, 100.0 * state.fraction, human_seconds(state.seconds),
-        state.fraction > 0.0 ? ", about " + human_seconds(left) + " left" : "", state.detail);
+        state.left > 0.0 ? ", about " + human_seconds(state.left) + " left" : "", state.detail);
     if (!is_terminal_) {
       fmt::print(stderr, "{}\n", facts);
     } else {

@@ -16,6 +16,7 @@ struct ProgressState {
   std::string detail;
   double fraction = 0.0;
   double seconds = 0.0;  // since the start
+  double left = 0.0;     // seconds, as fast as it went until now; 0: nothing is known yet
   bool finished = false;
 };
 
@@ -24,10 +25,11 @@ using ProgressSink = std::function<void(const ProgressState&)>;
 // Replaces the listener and returns the old one. Called from the thread that reports.
 ProgressSink set_progress_sink(ProgressSink sink);
 
-// One job of `total` > 0 units of work. Thread-safe. The destructor reports the end.
+// One job of `total` > 0 units of work, `done` of them before it began. Thread-safe. The destructor
+// reports the end.
 class Progress {
  public:
-  Progress(std::string title, uint64_t total);
+  Progress(std::string title, uint64_t total, uint64_t done = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -35,12 +37,15 @@ class Progress {
   // Adds finished work and reports it.
   void add(uint64_t units, const std::string& detail);
 
+  // As much is finished now, whoever did it; never less than before.
+  void reach(uint64_t done, const std::string& detail);
+
  private:
   void report(const std::string& detail, bool finished) const;
 
   std::string title_;
-  uint64_t total_;
-  std::atomic<uint64_t> done_{0};
+  uint64_t total_, before_;
+  std::atomic<uint64_t> done_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 

@@ -53,6 +53,7 @@ Select read_select(ObjectReader& experiment, const Suite& suite, Problems& probl
     require_known_tasks(reader, "tasks", select.tasks, suite);
   }
   select.patience = reader.find_int("patience", select.patience, 0);
+  select.refine = reader.find_int("refine", select.refine, 0);
   reader.finish();
   return select;
 }

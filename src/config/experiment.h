@@ -42,6 +42,7 @@ struct Row {
   // `line_length` candidates shares its options and walks the alpha grid.
   std::vector<Candidate> candidates;
   size_t line_length = 1;
+  size_t refined = 0;  // candidates at the end that belong to no line (config/refinement.h)
   bool uses_statistics = false;  // of each task's examples: MethodInfo
 
   // What the records of one of its candidates on a task are told apart by.
@@ -56,6 +57,7 @@ struct Select {
   std::string by = "mean normalised accuracy";
   std::vector<std::string> tasks;  // over which the mean is taken; empty: all of a row
   int64_t patience = 0;  // candidates of a line without improvement before it is left; 0: all
+  int64_t refine = 0;    // rounds of candidates around the best one (config/refinement.h)
 
   // Which of a row's tasks count, in their order.
   std::vector<bool> counted(const std::vector<std::string>& task_set) const;

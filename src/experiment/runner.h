@@ -11,6 +11,7 @@
 
 #include "config/experiment.h"
 #include "factor/factor_cache.h"
+#include "store/claims.h"
 
 namespace isomerge {
 
@@ -21,39 +22,58 @@ struct RunSettings {
   std::string program_version;       // for the log beside the records
   std::filesystem::path cache = {};  // folder of the factor cache; empty: none
   uint64_t cache_size = 0;           // bytes that it may hold; 0: no bound
+  int shard = 0, shards = 1;         // which share of the work comes first, of how many
 };
 
 struct RunSummary {
   int64_t computed = 0;               // records written now
   int64_t reused = 0;                 // records that were there
   int64_t failed = 0;                 // records of runs that failed now
+  int64_t left_to_others = 0;         // pieces of work that other shards are at
   std::vector<std::string> failures;  // what went wrong, one line each
   FactorCache::Counts cache;          // what the factor cache served
 };
 
 // For every row of the experiment: chooses its lambdas first, if it lacks them
 // (config/mask_rows.h), evaluates its candidates on the selection split, chooses one
-// (metric/selection.h), evaluates it on the report's split. The fine-tuned experts, which every
-// normalised accuracy divides by, come first. Merged updates are computed when a record needs one.
+// (metric/selection.h, config/refinement.h), evaluates it on the report's split. The fine-tuned
+// experts, which every normalised accuracy divides by, come first. Merged updates are computed when
+// a record needs one, those that share factors together (experiment/merge_groups.h). Beside the
+// analyses that the experiment asks for, a search over candidates is stored as one.
 //
-// A run that fails is stored as failed and the next goes on; it is tried again at the next start.
+// Any number of processes and machines may share the folder of results: each claims what it works
+// on (store/claims.h, experiment/work_list.h), its own shard first, then what nobody has claimed
+// and what is left of those that died. A process alone, of one shard, returns when everything is
+// there; one of several when there is nothing left to claim.
+//
+// A run that fails, for want of memory too, is stored as failed and the next goes on; it is tried
+// again at the next start. Work of which two processes died in a row is stored as failed likewise.
 // Killed at any point, the next start continues and ends with the same records.
-// Throws Error(kInput) for whatever keeps the whole experiment from running; kMachine (disk,
-// memory); kInterrupted.
+// Throws Error(kInput) for whatever keeps the whole experiment from running; kMachine if records
+// cannot be written; kInterrupted.
 RunSummary run_experiment(const Experiment& experiment, const RunSettings& settings);
 
-// What a start would find: per row, how many candidates are evaluated on the selection split and
-// how many tasks of the chosen one on the report's. Reads records only.
+// What a start would find. Reads records, claims and the log only.
 struct RowStatus {
   std::string row;              // "iso_cts/common_fraction=0.8, 8 tasks"
   int64_t masks = 0;            // to evaluate for the row's lambdas; 0 where it lacks none
   int64_t masks_evaluated = 0;  // before all of them are, no candidate is
-  int64_t candidates = 0;       // of the grid
+  int64_t candidates = 0;       // of the grid, and of the rounds of refinement that have begun
   int64_t evaluated = 0;        // candidates with all their records on the selection split
   std::string chosen;           // canonical string, empty if the search is not over
   bool is_complete = false;     // chosen and tested on every task
+  int64_t missing = 0;          // records, at most: patience may save some
 };
-std::vector<RowStatus> experiment_status(const Experiment& experiment,
-                                         const std::filesystem::path& results);
+struct ExperimentStatus {
+  std::vector<RowStatus> rows;
+  std::vector<Claim> claims;  // what is being worked on in this folder, by whom
+  int64_t missing = 0;        // records of all rows
+  double seconds_each = 0.0;  // what a record took until now, its merge included; 0: unknown
+
+  // As fast as until now, by as many processes as work now, or by one.
+  double seconds_left() const;
+};
+ExperimentStatus experiment_status(const Experiment& experiment,
+                                   const std::filesystem::path& results);
 
 }  // namespace isomerge

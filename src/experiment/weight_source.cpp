@@ -9,6 +9,22 @@
 #include "merge/method.h"
 
 namespace isomerge {
+namespace {
+
+// Merged updates of a group: ten of ViT-B/16 in fp32, three of ViT-L/14. A constant, since groups
+// decide on the last bits of what is merged.
+constexpr uint64_t kHeldBytes = uint64_t{4} << 30;
+
+uint64_t update_bytes(const Experiment& experiment) {
+  uint64_t entries = 0;
+  const Checkpoint base(experiment.suite.base);
+  for (const TensorInfo& info : base.tensors()) {
+    entries += static_cast<uint64_t>(info.elements());
+  }
+  return entries * c10::elementSize(compute_dtype(experiment.precision));
+}
+
+}  // namespace
 
 std::vector<Expert> row_experts(const Suite& suite, const Row& row) {
   std::vector<Expert> experts;
@@ -18,6 +34,15 @@ std::vector<Expert> row_experts(const Suite& suite, const Row& row) {
   return experts;
 }
 
+WeightSource::WeightSource(const Experiment& experiment, std::filesystem::path statistics,
+                           int threads, c10::Device device, FactorCache* cache)
+    : experiment_(experiment),
+      statistics_(std::move(statistics)),
+      threads_(threads),
+      device_(device),
+      cache_(cache),
+      groups_(experiment, update_bytes(experiment), kHeldBytes) {}
+
 Weights WeightSource::weights(const Row& row, const Candidate& candidate, const std::string& task) {
   const Suite& suite = experiment_.suite;
   if (row.method == "zero_shot") return Checkpoint(suite.base).read_all();
@@ -25,23 +50,21 @@ Weights WeightSource::weights(const Row& row, const Candidate& candidate, const 
     const Checkpoint base(suite.base);
     return ExpertFile(require_task(suite, task).expert, base).weights();
   }
-  merge(row, candidate.options_on(task));
-  Weights weights;
-  for (const MergedTensor& tensor : merged_) {
-    weights[tensor.info.name] = tensor.update.defined()
-                                    ? tensor.base.add(tensor.update, candidate.alpha.value())
-                                    : tensor.base;
+  const Held& held = merged(row, candidate.options_on(task));
+  Weights weights = base_;
+  for (const auto& [name, update] : held.update) {
+    weights[name] = base_.at(name).add(update, candidate.alpha.value());
   }
   return weights;
 }
 
 Weights WeightSource::merged_update(const Row& row, const Candidate& candidate) {
-  merge(row, candidate.options);
-  Weights update;
-  for (const MergedTensor& tensor : merged_) {
-    if (tensor.update.defined()) update[tensor.info.name] = tensor.update;
-  }
-  return update;
+  return merged(row, candidate.options).update;
+}
+
+const std::vector<std::pair<std::string, Findings>>& WeightSource::findings(
+    const Row& row, const Candidate& candidate) {
+  return merged(row, candidate.options).findings;
 }
 
 MethodInputs WeightSource::inputs_of(const Row& row, const Options& options) {
@@ -62,24 +85,56 @@ MethodInputs WeightSource::inputs_of(const Row& row, const Options& options) {
                                           std::map<std::string, ExpectedOrigin>{})};
 }
 
-void WeightSource::merge(const Row& row, const Options& options) {
-  const std::string wanted =
-      configuration_text({row.method, options, {}}) + "," + join(row.task_set, ",");
-  if (wanted == merged_for_) return;
-  merged_for_.clear();
-  merged_.clear();
+const WeightSource::Held& WeightSource::merged(const Row& row, const Options& options) {
+  const SuiteMerge wanted{row.method, options, row.task_set};
+  const auto known = held_.find(wanted.key());
+  if (known != held_.end()) return known->second;
+  const std::vector<SuiteMerge> group = groups_.group_of(wanted);
+  try {
+    merge(row, group);
+  } catch (const Error& error) {
+    if (error.fault() == Fault::kInterrupted || group.size() == 1) throw;
+    merge(row, {wanted});  // what is wrong with another merge must not keep this one back
+  }
+  return held_.at(wanted.key());
+}
+
+// All of them in one pass over the tasks that some of them merges.
+void WeightSource::merge(const Row& row, const std::vector<SuiteMerge>& merges) {
+  held_.clear();
+  std::vector<Expert> experts;
+  std::map<std::string, size_t> position;
+  for (const SuiteMerge& merge : merges) {
+    for (const std::string& task : merge.tasks) {
+      if (!position.try_emplace(task, experts.size()).second) continue;
+      experts.push_back({task, require_task(experiment_.suite, task).expert});
+    }
+  }
+  std::vector<MergePoint> points;
+  for (const SuiteMerge& merge : merges) {
+    MergePoint point;
+    point.rules = require_method(merge.method).rules(merge.options, inputs_of(row, merge.options));
+    for (const std::string& task : merge.tasks) point.tasks.push_back(position.at(task));
+    points.push_back(std::move(point));
+  }
   MergeSettings settings;
   settings.roles = {experiment_.exclude, experiment_.average, experiment_.split_attention};
   settings.dtype = compute_dtype(experiment_.precision);
   settings.threads = threads_;
   settings.device = device_;
   settings.cache = cache_;
-  const MergeSummary summary =
-      merge_tensors(Updates(experiment_.suite.base, row_experts(experiment_.suite, row)),
-                    require_method(row.method).rules(options, inputs_of(row, options)), settings,
-                    [&](MergedTensor tensor) { merged_.push_back(std::move(tensor)); });
-  findings_ = summary.findings;
-  merged_for_ = wanted;
+  std::vector<Held> done(merges.size());
+  const auto summaries = merge_tensors(Updates(experiment_.suite.base, experts), points, settings,
+                                       [&](size_t p, MergedTensor tensor) {
+                                         const std::string& name = tensor.info.name;
+                                         base_.try_emplace(name, std::move(tensor.base));
+                                         if (!tensor.update.defined()) return;
+                                         done[p].update[name] = std::move(tensor.update);
+                                       });
+  for (size_t p = 0; p < merges.size(); ++p) {
+    done[p].findings = summaries[p].findings;
+    held_[merges[p].key()] = std::move(done[p]);
+  }
 }
 
 }  // namespace isomerge

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "config/experiment.h"
+#include "experiment/merge_groups.h"
 #include "merge/executor.h"
 #include "merge/method.h"
 
@@ -19,18 +21,14 @@ namespace isomerge {
 // The experts that a row merges, in its order.
 std::vector<Expert> row_experts(const Suite& suite, const Row& row);
 
-// Keeps the last merged update: a grid over alpha merges once.
+// Keeps the merged updates of one group (experiment/merge_groups.h): a grid over alpha merges once,
+// and merges that ask for the same factors are done together.
 class WeightSource {
  public:
   // `experiment` and `cache`, if there is one, have to outlive this object. Statistics that methods
   // ask for are kept in the folder `statistics`, and made where they are missing.
   WeightSource(const Experiment& experiment, std::filesystem::path statistics, int threads,
-               c10::Device device, FactorCache* cache = nullptr)
-      : experiment_(experiment),
-        statistics_(std::move(statistics)),
-        threads_(threads),
-        device_(device),
-        cache_(cache) {}
+               c10::Device device, FactorCache* cache = nullptr);
 
   // base + alpha * merged update, or a checkpoint as it is where nothing is merged; `task` says
   // which of a row with a model per task. Errors: those of reading and merging.
@@ -40,12 +38,19 @@ class WeightSource {
   // tensors.
   Weights merged_update(const Row& row, const Candidate& candidate);
 
-  // What there is to say of the matrices of the last merge; empty where it was not of this row.
-  const std::vector<std::pair<std::string, Findings>>& findings() const { return findings_; }
+  // What there is to say of the matrices of a candidate's merge, which merged_update() or weights()
+  // has just given.
+  const std::vector<std::pair<std::string, Findings>>& findings(const Row& row,
+                                                                const Candidate& candidate);
 
  private:
-  void merge(const Row& row, const Options& options);
+  struct Held {
+    Weights update;  // floating tensors, compute dtype
+    std::vector<std::pair<std::string, Findings>> findings;
+  };
 
+  const Held& merged(const Row& row, const Options& options);
+  void merge(const Row& row, const std::vector<SuiteMerge>& merges);
   MethodInputs inputs_of(const Row& row, const Options& options);
 
   const Experiment& experiment_;
@@ -53,9 +58,9 @@ class WeightSource {
   int threads_;
   c10::Device device_;
   FactorCache* cache_;
-  std::string merged_for_;
-  std::vector<MergedTensor> merged_;
-  std::vector<std::pair<std::string, Findings>> findings_;
+  const MergeGroups groups_;
+  Weights base_;                      // every tensor, in compute dtype; read by the first merge
+  std::map<std::string, Held> held_;  // by SuiteMerge::key()
   std::set<std::pair<std::string, StatisticsKind>> complete_;  // statistics seen to be there
 };
 

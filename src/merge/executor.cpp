@@ -298,24 +298,33 @@ std::vector<MergeSummary> merge_points(
   return Executor(updates, points, settings).run(sink);
 }
 
-MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
-                           const MergeSettings& settings,
-                           const std::function<void(MergedTensor)>& sink) {
-  MergedTensor whole;
-  const auto collect = [&](size_t, const MergedPiece& part) {
+std::vector<MergeSummary> merge_tensors(const Updates& updates,
+                                        const std::vector<MergePoint>& points,
+                                        const MergeSettings& settings,
+                                        const std::function<void(size_t, MergedTensor)>& sink) {
+  std::vector<MergedTensor> open(points.size());
+  return merge_points(updates, points, settings, [&](size_t point, const MergedPiece& part) {
     const Piece& piece = part.piece;
     if (piece.is_whole()) {
-      return sink({piece.info, piece.role, part.base, part.update});
+      return sink(point, {piece.info, piece.role, part.base, part.update});
     }
+    MergedTensor& whole = open[point];
     if (piece.is_first()) {
       whole = {piece.info, piece.role, at::empty(piece.info.shape, part.base.options()),
                at::empty(piece.info.shape, part.base.options())};
     }
     whole.base.narrow(0, piece.first, piece.rows).copy_(part.base);
     whole.update.narrow(0, piece.first, piece.rows).copy_(part.update);
-    if (piece.first + piece.rows == row_count(piece.info)) sink(std::move(whole));
-  };
-  return merge_points(updates, {point_of_all(rules, updates)}, settings, collect).front();
+    if (piece.first + piece.rows == row_count(piece.info)) sink(point, std::move(whole));
+  });
+}
+
+MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
+                           const MergeSettings& settings,
+                           const std::function<void(MergedTensor)>& sink) {
+  return merge_tensors(updates, {point_of_all(rules, updates)}, settings,
+                       [&](size_t, MergedTensor tensor) { sink(std::move(tensor)); })
+      .front();
 }
 
 }  // namespace isomerge

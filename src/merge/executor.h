@@ -46,12 +46,18 @@ std::vector<MergeSummary> merge_points(
     const Updates& updates, const std::vector<MergePoint>& points, const MergeSettings& settings,
     const std::function<void(size_t point, const MergedPiece&)>& sink);
 
-// One merge of all tasks, with whole tensors, for callers that keep them all.
+// The same with whole tensors, for callers that keep them all.
 struct MergedTensor {
   TensorInfo info;  // as in the base
   Role role = Role::kOther;
   at::Tensor base, update;  // as in MergedPiece, in the tensor's shape
 };
+std::vector<MergeSummary> merge_tensors(const Updates& updates,
+                                        const std::vector<MergePoint>& points,
+                                        const MergeSettings& settings,
+                                        const std::function<void(size_t, MergedTensor)>& sink);
+
+// One merge of all tasks.
 MergeSummary merge_tensors(const Updates& updates, const Rules& rules,
                            const MergeSettings& settings,
                            const std::function<void(MergedTensor)>& sink);

@@ -31,17 +31,19 @@ bool search_goes_on(const std::vector<CandidateScore>& line_so_far, int64_t pati
 // What a search over a grid comes to. Runner and report both ask it, so they cannot disagree.
 struct Choice {
   std::optional<size_t> index;  // the FIRST of the highest scores; nothing if none is known
-  bool at_edge = false;         // first or last alpha of its line, in the full grid of >= 2 alphas
+  bool at_edge = false;         // first or last alpha of its line, in the full grid of >= 2 alphas;
+                                // never one that was refined
   std::vector<size_t> missing;  // looked at but not known yet: the next to run, one per line
   std::vector<size_t> failed;   // looked at and failed
   std::vector<size_t> looked_at;  // what the search visits, ascending
 };
 
 // scores       one per candidate in grid order; missing ones may be anywhere
-// line_length  alphas per line; scores.size() is a multiple of it
+// line_length  alphas per line; the candidates of the grid are a multiple of it
+// refined      how many scores at the end belong to no line; they are all looked at
 // A line is walked until search_goes_on() says no or a missing candidate is met. With patience 0
 // all missing candidates are listed.
 Choice choose_candidate(const std::vector<CandidateScore>& scores, size_t line_length,
-                        int64_t patience);
+                        int64_t patience, size_t refined = 0);
 
 }  // namespace isomerge

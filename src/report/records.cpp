@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "config/mask_rows.h"
 #include "config/method_info.h"
+#include "config/refinement.h"
 
 namespace isomerge {
 
@@ -79,7 +80,14 @@ Choice ExperimentRecords::choose(const Row& row) {
     only.index = 0;
     return only;
   }
-  return choose_candidate(scores(row), row.line_length, experiment_.select.patience);
+  return choose_candidate(scores(row), row.line_length, experiment_.select.patience, row.refined);
+}
+
+Row ExperimentRecords::refined(const Row& row) {
+  return refined_row(row, experiment_.select, [&](const Row& so_far) -> std::optional<size_t> {
+    const Choice choice = choose(so_far);
+    return choice.missing.empty() ? choice.index : std::nullopt;
+  });
 }
 
 LambdaSearch ExperimentRecords::find_lambdas(const Row& row) {

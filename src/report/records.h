@@ -53,6 +53,10 @@ class ExperimentRecords {
   // Which candidate the selection split chooses. A single one needs no records.
   Choice choose(const Row& row);
 
+  // The row with the candidates of those rounds of refinement that can be told
+  // (config/refinement.h).
+  Row refined(const Row& row);
+
   // The lambdas of a row that lacks them (config/mask_rows.h).
   LambdaSearch find_lambdas(const Row& row);
 

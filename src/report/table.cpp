@@ -165,6 +165,7 @@ TableRow make_row(const Row& from, const std::string& title, ExperimentRecords& 
   row.title = title;
   for (const std::string& task : from.task_set) row.cells.push_back({task});
   row.source = find_complete_row(from, records, row, table);
+  if (row.source) row.source = records.refined(*row.source);
   const Choice choice = row.source ? records.choose(*row.source) : Choice{};
   const Candidate* chosen = row.source ? apply_choice(choice, *row.source, row, table) : nullptr;
   for (TaskCell& cell : row.cells) {

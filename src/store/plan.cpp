@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "store/result_store.h"
 
 namespace isomerge {
 namespace {
@@ -61,6 +62,7 @@ void write_plan(const std::filesystem::path& results, const std::string& stem, c
 }
 
 Plan read_plan(const std::filesystem::path& results, const std::string& stem) {
+  ResultStore(results).require_known_format();
   const std::filesystem::path path = plan_path(results, stem);
   std::error_code error;
   if (!std::filesystem::exists(path, error) && !error) {

@@ -30,7 +30,8 @@ std::filesystem::path plan_path(const std::filesystem::path& results, const std:
 // results/plans/<stem>.json, atomically.
 void write_plan(const std::filesystem::path& results, const std::string& stem, const Plan& plan);
 
-// Throws Error(kInput) if there is none (with the command that makes it) or it is damaged.
+// Throws Error(kInput) if there is none (with the command that makes it), if it is damaged, or if
+// the folder is of a newer version.
 Plan read_plan(const std::filesystem::path& results, const std::string& stem);
 
 // The hashes that a run of `tasks` evaluated on `task` depends on, by the roles of RunDefinition.

@@ -1,6 +1,5 @@
 #include "store/result_store.h"
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -13,27 +12,54 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/text.h"
 
 namespace isomerge {
 namespace {
 
 constexpr const char* kLogName = "log.jsonl";
+constexpr const char* kFormatName = "format.json";
+constexpr int64_t kFormat = 1;  // of records, analyses and plans
 
 std::filesystem::path analysis_path(const std::filesystem::path& folder, const std::string& key) {
   return folder / "analyses" / (key + ".json");
-}
-
-std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0) return "";
-  return name.data();
 }
 
 }  // namespace
 
 std::filesystem::path ResultStore::record_path(const std::string& key) const {
   return folder_ / "records" / (key + ".json");
+}
+
+void ResultStore::require_known_format() const {
+  const std::filesystem::path path = folder_ / kFormatName;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error) && !error) return;
+  const auto json =
+      nlohmann::json::parse(read_text_file(path), nullptr, /*allow_exceptions=*/false);
+  const bool is_whole = json.is_object() && json.contains("format");
+  if (!is_whole || !json["format"].is_number_integer()) {
+    throw input_error(
+        fmt::format("{}: damaged: expected {{\"format\": {}}}; delete it if these "
+                    "results are of this version",
+                    path.string(), kFormat));
+  }
+  const auto format = json["format"].get<int64_t>();
+  if (format <= kFormat) return;
+  throw input_error(fmt::format(
+      "{}: these results are of a newer isomerge: format {}, this one knows {}. Use that "
+      "version, or another folder",
+      path.string(), format, kFormat));
+}
+
+void ResultStore::open() const {
+  require_known_format();
+  require_writable_folder(folder_);
+  const std::filesystem::path path = folder_ / kFormatName;
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) return;
+  write_text_file(path, fmt::format("{{\"format\": {}}}\n", kFormat));
 }
 
 std::optional<Record> ResultStore::find(const std::string& key) const {
@@ -47,6 +73,18 @@ std::optional<Record> ResultStore::find(const std::string& key) const {
                     path.string(), run_key(record.run)));
   }
   return record;
+}
+
+std::set<std::string> ResultStore::keys() const {
+  std::set<std::string> keys;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / "records", error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.front() != '.' && entry.path().extension() == ".json") {
+      keys.insert(entry.path().stem().string());
+    }
+  }
+  return keys;
 }
 
 void ResultStore::put(const Record& record) const {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "store/record.h"
@@ -27,10 +28,21 @@ class ResultStore {
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path record_path(const std::string& key) const;  // folder/records/<key>.json
 
+  // Makes the folder and says in it, in folder/format.json, how its files are to be read. Throws
+  // Error(kInput) as require_known_format(), kMachine if it cannot be written.
+  void open() const;
+
+  // Throws Error(kInput) if a newer version of the program wrote the folder, in a way that this one
+  // does not know.
+  void require_known_format() const;
+
   // The record of that key, or nothing. A file that is damaged, or that holds the record of another
   // key, is an Error(kInput) naming it.
   std::optional<Record> find(const std::string& key) const;
   std::optional<Record> find(const RunDefinition& run) const { return find(run_key(run)); }
+
+  // The keys of all records, by their files' names.
+  std::set<std::string> keys() const;
 
   // Replaces a record of the same key.
   void put(const Record& record) const;

@@ -79,6 +79,25 @@ TEST(Progress, ReportsFractionDetailAndEnd) {
   EXPECT_GE(seen[4].seconds, seen[0].seconds);
 }
 
+// Half of it was there before: the time left follows from what is new.
+TEST(Progress, TellsTheTimeLeftFromWhatWasDoneSinceItBegan) {
+  std::vector<ProgressState> seen;
+  ProgressSink old = set_progress_sink([&](const ProgressState& state) { seen.push_back(state); });
+  {
+    Progress progress("running", 100, 50);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    progress.reach(60, "others did ten");
+    progress.reach(55, "an older count");
+  }
+  set_progress_sink(old);
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[0].fraction, 0.5);
+  EXPECT_EQ(seen[0].left, 0.0) << "nothing is known yet";
+  EXPECT_EQ(seen[1].fraction, 0.6);
+  EXPECT_NEAR(seen[1].left / seen[1].seconds, 4.0, 1e-9) << "40 more at the speed of 10";
+  EXPECT_EQ(seen[2].fraction, 0.6) << "never back";
+}
+
 TEST(Progress, OfNoWorkDoesNotDivideByZero) {
   std::vector<ProgressState> seen;
   ProgressSink old = set_progress_sink([&](const ProgressState& state) { seen.push_back(state); });

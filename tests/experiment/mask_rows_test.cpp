@@ -132,7 +132,7 @@ TEST_F(MaskRun, ChoosesTheFirstBestLambdaOfEachTaskOnItsValidationExamples) {
       EXPECT_EQ(find_mask(task, lambda, "test").has_value(), lambda == best) << task << lambda;
     }
   }
-  const auto status = experiment_status(experiment(), results());
+  const auto status = experiment_status(experiment(), results()).rows;
   const std::string want = lambdas[0] + "," + lambdas[1];
   EXPECT_TRUE(status[0].is_complete && status[1].is_complete);
   expect_mentions(status[0].chosen, {"consensus_ta/lambda=0.4/lambdas=" + want + "/min_tasks=2"});
@@ -203,7 +203,7 @@ TEST_F(MaskRun, GivenLambdasAreTakenWithoutASearch) {
   write(R"({"method": "consensus_ta", "options": {"lambda": 0.3}},
            {"method": "tall_mask", "options": {"lambda": 0.3}})");
   EXPECT_EQ(run().computed, 2 * (2 + 1 + 1));
-  for (const RowStatus& status : experiment_status(experiment(), results())) {
+  for (const RowStatus& status : experiment_status(experiment(), results()).rows) {
     EXPECT_TRUE(status.is_complete) << status.row;
     EXPECT_EQ(status.masks, 0) << status.row;
   }

@@ -47,6 +47,20 @@ TEST(Choice, TakesTheFirstOfTheHighest) {
   EXPECT_EQ(choose_candidate(known({0.7, 0.1}), 2, 0).index, 0u);
 }
 
+// Two lines of two and three refined ones, which no patience keeps from being looked at.
+TEST(Choice, RefinedCandidatesAreAllLookedAtAndMayWin) {
+  const auto scores = known({0.5, 0.4, 0.6, 0.3, 0.1, 0.7, 0.2});
+  const Choice choice = choose_candidate(scores, 2, 1, 3);
+  EXPECT_EQ(choice.index, 5u);
+  EXPECT_FALSE(choice.at_edge);
+  EXPECT_EQ(choice.looked_at.size(), 7u);
+  EXPECT_EQ(choose_candidate(known({0.5, 0.4, 0.7, 0.7}), 2, 0, 2).index, 2u) << "the first";
+  EXPECT_EQ(choose_candidate({scores[0], scores[1], kMissing}, 2, 0, 1).missing, Indices{2});
+  EXPECT_EQ(choose_candidate(known({0.5, 0.4, 0.3}), 2, 0, 1).at_edge, true) << "of the grid";
+  EXPECT_EQ(error_message([&] { choose_candidate(scores, 2, 0, 2); }, Fault::kInternal),
+            "7 candidates, 2 of them refined, in lines of 2");
+}
+
 TEST(Choice, AtAnEndOfItsLineIsMarked) {
   EXPECT_TRUE(choose_candidate(known({0.9, 0.1, 0.2}), 3, 0).at_edge);
   EXPECT_FALSE(choose_candidate(known({0.1, 0.9, 0.2}), 3, 0).at_edge);

@@ -168,5 +168,34 @@ TEST(ResultStore, RefusesADamagedAnalysis) {
   expect_mentions(error(changed), {path.string()});
 }
 
+TEST(ResultStore, AFolderOfANewerVersionIsRefusedAndOneOfThisVersionIsNot) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder / "results");
+  store.require_known_format();
+  EXPECT_FALSE(std::filesystem::exists(store.folder())) << "asking must not make folders";
+  store.open();
+  store.open();
+  store.require_known_format();
+  EXPECT_EQ(TemporaryFolder::read(folder / "results/format.json"), "{\"format\": 1}\n");
+  folder.write("results/format.json", "{\"format\": 2}");
+  expect_mentions(error_message([&] { store.open(); }),
+                  {"results/format.json", "newer isomerge", "format 2", "knows 1"});
+  for (const char* damaged : {"", "{\"form", "[1]", "{\"format\": \"1\"}"}) {
+    folder.write("results/format.json", damaged);
+    expect_mentions(error_message([&] { store.require_known_format(); }),
+                    {"results/format.json", "damaged"});
+  }
+}
+
+TEST(ResultStore, KeysAreThoseOfWholeRecords) {
+  const TemporaryFolder folder;
+  const ResultStore store(folder / "results");
+  EXPECT_TRUE(store.keys().empty());
+  store.put(done_record(example_run(), {true}));
+  folder.write("results/records/.half.json.17-x.part", "{");
+  folder.write("results/records/note.txt", "mine");
+  EXPECT_EQ(store.keys(), std::set<std::string>{run_key(example_run())});
+}
+
 }  // namespace
 }  // namespace isomerge
