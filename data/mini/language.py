@@ -17,6 +17,7 @@ import language_tasks as tasks
 from language_sources import BUILD, HERE
 
 SIZES = {"test": 1000, "val": 500, "train": 16000}
+MOST = 32000  # training examples, where there are so many items; the base's mixture is of the first 16,000
 NOTE = re.compile(r"\b(TO[D]O|FIX[M]E|X{3})\b")  # the repository's own checks would take it for one
 PRETRAINING = 12000  # lines of each language at most
 SHARES = {"test": 18, "val": 9}  # per cent of the keys; the rest trains
@@ -69,11 +70,13 @@ def rendered(task, split, fields, template):
 
 
 def build(task):
-    """-> split -> fields of its items"""
-    rng, parts = random.Random(f"order of {task.name}"), defaultdict(list)
+    """-> split, or "more" for more training -> fields of its items"""
+    rng, found = random.Random(f"order of {task.name}"), defaultdict(list)
     for key, fields in without_doubles(list(tasks.items(task))):
-        parts[split_of(key)].append(fields)
-    parts = {split: balanced(parts[split], size, rng) for split, size in SIZES.items()}
+        found[split_of(key)].append(fields)
+    parts = {split: balanced(found[split], size, rng) for split, size in SIZES.items()}
+    chosen = {fields["text"] for fields in parts["train"]}
+    parts["more"] = balanced([fields for fields in found["train"] if fields["text"] not in chosen], MOST - SIZES["train"], rng)
     for split in ("val", "test"):
         if len(parts[split]) < SIZES[split]:
             raise RuntimeError(f"{task.name}: only {len(parts[split])} items for {split}")
@@ -106,9 +109,18 @@ def pretraining_text(held):
     return list(dict.fromkeys(line for line in lines if 20 <= len(line) <= 400 and line not in held))
 
 
+def training_examples(task, parts):
+    """Each item in a wording drawn at random; where they are few, in its next wordings too, up to SIZES["train"] examples."""
+    number, rng, more = len(task.templates), random.Random(f"templates of {task.name}"), random.Random("more")
+    worded = [(fields, rng.randrange(number)) for fields in parts["train"]] + [(fields, more.randrange(number)) for fields in parts["more"]]
+    again = [(fields, (template + step) % number) for step in range(1, number) for fields, template in worded]
+    worded += again[: max(0, SIZES["train"] - len(worded))]
+    return [rendered(task, "train", fields, template) for fields, template in worded]
+
+
 def require_apart(built, held):
     """No text of validation or test trains anything, in whichever task."""
-    trained = {fields["text"] for parts in built.values() for fields in parts["train"]}
+    trained = {fields["text"] for parts in built.values() for fields in parts["train"] + parts["more"]}
     if shared := sorted(held.keys() & trained):
         raise RuntimeError(f"{len(shared)} held-out texts are trained on; of {held[shared[0]]}: {shared[0]}")
     for name, parts in built.items():
@@ -140,17 +152,16 @@ def main():
     built, entries = {}, {}
     for task in tasks.TASKS:
         built[task.name] = parts = build(task)
-        rng = random.Random(f"templates of {task.name}")
-        number = len(task.templates)
+        number, training = len(task.templates), training_examples(task, parts)
         held = [rendered(task, split, fields, index % number) for split in ("val", "test") for index, fields in enumerate(parts[split])]
         write(HERE / "language" / f"{task.name}.jsonl", held)
-        write(BUILD / f"{task.name}.train.jsonl", [rendered(task, "train", fields, rng.randrange(number)) for fields in parts["train"]])
+        write(BUILD / f"{task.name}.train.jsonl", training)
         counts = Counter(answer_of(fields) for fields in parts["test"]) if task.choices else {}
         kind = "generation" if "answers" in parts["test"][0] else f"{len(parts['test'][0]['choices'])} choices"
         entries[task.name] = {"title": task.title, "kind": kind, "source": task.source, "licence": task.licence, "splits share no": task.apart,
-                              "templates": list(task.templates), "examples": {split: len(parts[split]) for split in ("train", "val", "test")},
+                              "templates": list(task.templates), "examples": {"train": len(training), "val": len(parts["val"]), "test": len(parts["test"])},
                               **({"test examples of each choice": dict(sorted(counts.items()))} if counts else {})}  # fmt: skip
-        print(f"{task.name}: {kind}, " + ", ".join(f"{split} {len(parts[split])}" for split in ("train", "val", "test")), flush=True)
+        print(f"{task.name}: {kind}, " + ", ".join(f"{split} {count}" for split, count in entries[task.name]["examples"].items()), flush=True)
     held = {fields["text"]: name for name, parts in built.items() for split in ("val", "test") for fields in parts[split]}
     require_apart(built, held)
     text = pretraining_text(held)

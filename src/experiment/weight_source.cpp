@@ -67,21 +67,21 @@ const std::vector<std::pair<std::string, Findings>>& WeightSource::findings(
   return merged(row, candidate.options).findings;
 }
 
-MethodInputs WeightSource::inputs_of(const Row& row, const Options& options) {
-  const auto kinds = statistics_of(row.method, options);
+MethodInputs WeightSource::inputs_of(const SuiteMerge& merge) {
+  const auto kinds = statistics_of(merge.method, merge.options);
   if (kinds.empty()) return {};
   SuiteStatistics how;
   how.folder = statistics_;
   how.threads = threads_;
   how.device = device_;
-  for (const std::string& task : row.task_set) {
+  for (const std::string& task : merge.tasks) {
     std::vector<StatisticsKind> missing;
     for (const StatisticsKind kind : kinds) {
       if (complete_.insert({task, kind}).second) missing.push_back(kind);
     }
     if (!missing.empty()) complete_statistics(experiment_.suite, task, missing, how);
   }
-  return {std::make_shared<StatisticsSet>(statistics_, row.task_set, kinds,
+  return {std::make_shared<StatisticsSet>(statistics_, merge.tasks, kinds,
                                           std::map<std::string, ExpectedOrigin>{})};
 }
 
@@ -91,16 +91,16 @@ const WeightSource::Held& WeightSource::merged(const Row& row, const Options& op
   if (known != held_.end()) return known->second;
   const std::vector<SuiteMerge> group = groups_.group_of(wanted);
   try {
-    merge(row, group);
+    merge(group);
   } catch (const Error& error) {
     if (error.fault() == Fault::kInterrupted || group.size() == 1) throw;
-    merge(row, {wanted});  // what is wrong with another merge must not keep this one back
+    merge({wanted});  // what is wrong with another merge must not keep this one back
   }
   return held_.at(wanted.key());
 }
 
 // All of them in one pass over the tasks that some of them merges.
-void WeightSource::merge(const Row& row, const std::vector<SuiteMerge>& merges) {
+void WeightSource::merge(const std::vector<SuiteMerge>& merges) {
   held_.clear();
   std::vector<Expert> experts;
   std::map<std::string, size_t> position;
@@ -113,7 +113,7 @@ void WeightSource::merge(const Row& row, const std::vector<SuiteMerge>& merges) 
   std::vector<MergePoint> points;
   for (const SuiteMerge& merge : merges) {
     MergePoint point;
-    point.rules = require_method(merge.method).rules(merge.options, inputs_of(row, merge.options));
+    point.rules = require_method(merge.method).rules(merge.options, inputs_of(merge));
     for (const std::string& task : merge.tasks) point.tasks.push_back(position.at(task));
     points.push_back(std::move(point));
   }

@@ -50,8 +50,8 @@ class WeightSource {
   };
 
   const Held& merged(const Row& row, const Options& options);
-  void merge(const Row& row, const std::vector<SuiteMerge>& merges);
-  MethodInputs inputs_of(const Row& row, const Options& options);
+  void merge(const std::vector<SuiteMerge>& merges);
+  MethodInputs inputs_of(const SuiteMerge& merge);
 
   const Experiment& experiment_;
   const std::filesystem::path statistics_;

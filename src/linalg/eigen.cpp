@@ -18,7 +18,8 @@
 namespace isomerge {
 namespace {
 
-constexpr double kSound = 1e-10;  // relative, of checks with probe()
+// Relative, of checks with probe().
+double soundness(const at::Tensor& a) { return a.scalar_type() == at::kFloat ? 1e-4 : 1e-10; }
 
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
 
@@ -41,7 +42,8 @@ bool passes_check(const at::Tensor& g, const at::Tensor& values, const at::Tenso
   const double size = norm(y), largest = values.abs().max().item<double>();
   const double lost = norm(at::matmul(vectors.t(), x) - y);
   const double residual = norm(at::matmul(vectors, y * values.unsqueeze(1)) - at::matmul(g, x));
-  return lost <= kSound * size && residual <= kSound * largest * size;
+  const double sound = soundness(g);
+  return lost <= sound * size && residual <= sound * largest * size;
 }
 
 }  // namespace
@@ -56,8 +58,8 @@ std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g) {
   try {
     const at::Tensor values = at::linalg_eigvalsh(g).flip(0);
     const double trace = g.diagonal().sum().item<double>(), size = norm(g);
-    const bool is_sound = std::abs(values.sum().item<double>() - trace) <= kSound * trace &&
-                          std::abs(norm(values) - size) <= kSound * size;
+    const bool is_sound = std::abs(values.sum().item<double>() - trace) <= soundness(g) * trace &&
+                          std::abs(norm(values) - size) <= soundness(g) * size;
     return is_sound ? std::optional(values) : std::nullopt;
   } catch (const c10::LinAlgError&) {
     return std::nullopt;

@@ -222,7 +222,7 @@ bool openblas_add_upper_gram(const at::Tensor& gram, const at::Tensor& a) {
 
 std::optional<std::pair<at::Tensor, at::Tensor>> openblas_eigenpairs(const at::Tensor& g,
                                                                      int64_t k) {
-  if (!can_take(g) || k < 1 || k > g.size(0)) return std::nullopt;
+  if (!can_take(g) || g.scalar_type() != at::kDouble || k < 1 || k > g.size(0)) return std::nullopt;
   at::Tensor copy = g.clone(at::MemoryFormat::Contiguous);  // overwritten
   return k == g.size(0) ? all_pairs(std::move(copy))
                         : some_pairs(std::move(copy), static_cast<int>(k));

@@ -171,21 +171,6 @@ TEST_F(RunnerTest, RecordsAreTheSameBytesWithAnyNumberOfThreads) {
   EXPECT_EQ(records("one"), records("three"));
 }
 
-TEST_F(RunnerTest, KilledAtAnyPointANewStartEndsWithTheSameRecords) {
-  run("whole");
-  const std::string command =
-      "\"$ISOMERGE\" run " + file_.string() + " --quiet --results " + (folder_ / "killed").string();
-  const std::string count = "ls " + (folder_ / "killed/records").string() + " 2>/dev/null | wc -l";
-  for (const int64_t records_at_kill : {0, 1, 5, 11, 17}) {
-    run_shell(command + " & pid=$!; while kill -0 $pid 2>/dev/null && [ $(" + count + ") -lt " +
-              std::to_string(records_at_kill) + " ]; do sleep 0.01; done; kill -9 $pid; wait $pid");
-  }
-  EXPECT_LT(records("killed").size(), static_cast<size_t>(kRecords)) << "it was killed in between";
-  const ProgramResult last = run_shell(command);
-  EXPECT_EQ(last.exit_code, 0) << last.err;
-  EXPECT_EQ(records("killed"), records("whole"));
-}
-
 TEST_F(RunnerTest, AFailedRunIsStoredAndTheOthersGoOn) {
   const Suite suite = read_suite(kSource / "experiments/suites/mini_vision.json");
   Weights bad = Checkpoint(suite.tasks[1].expert).read_all();
