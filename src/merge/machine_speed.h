@@ -22,7 +22,7 @@ class SpeedBySize {
   double at_small_, at_large_;
 };
 
-// All on one thread while as many as asked for are busy.
+// All in time of one thread's processor while as many threads as asked for are busy.
 struct MachineSpeed {
   SpeedBySize product;  // per flop of an fp64 product, by the short side
   SpeedBySize eigen;    // per r^3 of all eigenpairs, by r
