@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <map>
+#include <mutex>
+#include <tuple>
 
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -99,6 +102,11 @@ double SpeedBySize::at(int64_t size) const {
 }
 
 MachineSpeed measure_speed(int threads, at::ScalarType stored, at::ScalarType computed) {
+  static std::mutex mutex;
+  static std::map<std::tuple<int, at::ScalarType, at::ScalarType>, MachineSpeed> known;
+  const std::lock_guard lock(mutex);
+  const auto found = known.find({threads, stored, computed});
+  if (found != known.end()) return found->second;
   at::set_num_threads(1);
   std::vector<Measured> all;
   ordered_parallel(
@@ -111,8 +119,11 @@ MachineSpeed measure_speed(int threads, at::ScalarType stored, at::ScalarType co
     }
     return SpeedBySize(small, sums[0], large, sums[1]);
   };
-  return {speed(&Measured::product, kSmall, kLarge), speed(&Measured::eigen, kSmall, kLarge),
-          speed(&Measured::loading, kBlock, kMatrix), speed(&Measured::storing, kBlock, kMatrix)};
+  const MachineSpeed measured = {
+      speed(&Measured::product, kSmall, kLarge), speed(&Measured::eigen, kSmall, kLarge),
+      speed(&Measured::loading, kBlock, kMatrix), speed(&Measured::storing, kBlock, kMatrix)};
+  known.emplace(std::tuple(threads, stored, computed), measured);
+  return measured;
 }
 
 ElementwiseSpeed measure_rules(const std::vector<MergePoint>& points,

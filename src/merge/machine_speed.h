@@ -30,7 +30,7 @@ struct MachineSpeed {
   SpeedBySize storing;  // per entry: scaled, added to the base and written; likewise
 };
 
-// Cost: about half a second.
+// Cost: about half a second, the first time in a process.
 MachineSpeed measure_speed(int threads, at::ScalarType stored, at::ScalarType computed);
 
 // What the element-wise rules of all points take for a block of as many updates as there are

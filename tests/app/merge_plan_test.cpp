@@ -94,7 +94,7 @@ TEST_F(LargeModelPlan, IsReadyWithinSecondsAndNamesTheTensorThatNeedsMostMemory)
   const ProgramResult result = run_isomerge(words({"--dry-run", "--json"}));
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_LT(elapsed.count(), 10.0);  // 2 on an idle machine
+  EXPECT_LT(elapsed.count(), 10.0);  // the bar is 2; this machine may be busy
   const auto plan = nlohmann::json::parse(result.out);
   EXPECT_EQ(plan.at("tensors").size(), 722U);
   EXPECT_EQ(plan.at("compared"), false);
