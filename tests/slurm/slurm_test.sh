@@ -9,7 +9,9 @@ submit=experiments/slurm/submit.sh
 scratch=$(mktemp -d) || exit 1
 daemons=()
 clean_up() {
-  [ ${#daemons[@]} = 0 ] || timeout 5 scancel --quiet --user=root 2>/dev/null
+  if [ ${#daemons[@]} != 0 ] && timeout 5 scancel --quiet --user=root 2>/dev/null; then  # what runs must end while there is somebody to end it
+    for ((until = SECONDS + 30; SECONDS < until; )); do [ -n "$(timeout 5 squeue --noheader 2>&1)" ] || break; sleep 0.2; done
+  fi
   for ((i = ${#daemons[@]} - 1; i >= 0; --i)); do
     kill "${daemons[$i]}" 2>/dev/null
     for _ in $(seq 50); do kill -0 "${daemons[$i]}" 2>/dev/null || break; sleep 0.1; done
