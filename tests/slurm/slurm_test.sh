@@ -104,11 +104,12 @@ ReturnToService=2
 NodeName=localhost NodeAddr=127.0.0.1 CPUs=4 State=UNKNOWN
 PartitionName=test Nodes=localhost Default=YES MaxTime=60 State=UP
 CONF
-munged --foreground --force --socket "$scratch/munge/socket" --key-file "$scratch/munge/key" --pid-file "$scratch/munge/pid" \
+# In sessions of their own, so that Ctrl-C ends the test first and the daemons by clean_up.
+setsid munged --foreground --force --socket "$scratch/munge/socket" --key-file "$scratch/munge/key" --pid-file "$scratch/munge/pid" \
   --seed-file "$scratch/munge/seed" --log-file "$scratch/munge.log" 2>"$scratch/munged.log" & daemons+=($!)
 for _ in $(seq 50); do [ -S "$scratch/munge/socket" ] && break; sleep 0.1; done
-slurmctld -D -c >/dev/null 2>"$scratch/slurmctld.err.log" & daemons+=($!)
-slurmd -D -N localhost >/dev/null 2>"$scratch/slurmd.err.log" & daemons+=($!)
+setsid slurmctld -D -c >/dev/null 2>"$scratch/slurmctld.err.log" & daemons+=($!)
+setsid slurmd -D -N localhost >/dev/null 2>"$scratch/slurmd.err.log" & daemons+=($!)
 is_idle() { [ "$(timeout 5 sinfo --noheader --format=%T 2>/dev/null)" = idle ]; }
 for ((until = SECONDS + 30; SECONDS < until; )); do is_idle && break; sleep 0.2; done
 is_idle || fail "the node is not idle after 30 seconds"
