@@ -90,6 +90,45 @@ void print_plan(const std::vector<Recipe>& recipes, const MergePlan& plan,
              plan.passes > 1 ? fmt::format(" {} times", plan.passes) : "",
              human_seconds(plan.seconds), human_bytes(plan.memory), resources.threads,
              resources.threads == 1 ? "" : "s");
+  if (!plan.tensors.empty()) {
+    const PlannedTensor& largest = plan.tensors[plan.largest];
+    fmt::print("most memory for one tensor: {} for {} {}\n", human_bytes(largest.memory),
+               largest.info.name, shape_text(largest.info.shape));
+  }
+  if (!plan.is_compared) {
+    fmt::print("planned from headers alone: matrices that no expert changed count as changed\n");
+  }
+  if (!plan.files_without_data.empty()) {
+    fmt::print(
+        "data missing in {} files, which end before their tensors do, {} among them; a "
+        "merge needs them whole\n",
+        plan.files_without_data.size(), plan.files_without_data.front().string());
+  }
+}
+
+void print_plan_json(const std::vector<Recipe>& recipes, const MergePlan& plan,
+                     const MergeResources& resources) {
+  nlohmann::ordered_json merges = nlohmann::ordered_json::array(), tensors = merges, bare = merges;
+  for (const Recipe& recipe : recipes) merges.push_back(recipe_text(recipe));
+  for (const PlannedTensor& tensor : plan.tensors) {
+    tensors.push_back({{"name", tensor.info.name},
+                       {"role", tensor.role},
+                       {"why", tensor.reason},
+                       {"shape", tensor.info.shape},
+                       {"unchanged", tensor.is_unchanged},
+                       {"bytes", tensor.bytes},
+                       {"memory", tensor.memory},
+                       {"seconds", tensor.seconds}});
+  }
+  for (const auto& file : plan.files_without_data) bare.push_back(file.string());
+  nlohmann::ordered_json out = {{"merges", std::move(merges)},  {"tensors", std::move(tensors)},
+                                {"bytes", plan.bytes},          {"passes", plan.passes},
+                                {"threads", resources.threads}, {"seconds", plan.seconds},
+                                {"memory", plan.memory}};
+  if (!plan.tensors.empty()) out["largest"] = plan.tensors[plan.largest].info.name;
+  out["compared"] = plan.is_compared;
+  out["files_without_data"] = std::move(bare);
+  fmt::print("{}\n", out.dump(2));
 }
 
 // What was found in all matrices of one merge.
@@ -232,7 +271,7 @@ const CommandInfo& merge_info() {
        {"cache-size", "SIZE", "that the cache may take: 20GiB (default: no bound)"},
        {"set", "NAME=VALUE", "a ${NAME} of the recipe file", true},
        {"dry-run", "", "print what would happen to every tensor"},
-       {"json", "", "print the summary as JSON"}},
+       {"json", "", "print the summary, or the plan, as JSON"}},
       0,
       1};
   return info;
@@ -242,7 +281,9 @@ int run_merge(const Arguments& arguments) {
   const std::vector<Recipe> recipes = recipes_of(arguments);
   const MergeResources resources = resources_of(arguments);
   if (arguments.has("dry-run")) {
-    print_plan(recipes, plan_merge(recipes, resources), resources);
+    const MergePlan plan = plan_merge(recipes, resources);
+    const auto& print = arguments.has("json") ? print_plan_json : print_plan;
+    print(recipes, plan, resources);
     return 0;
   }
   const auto start = std::chrono::steady_clock::now();

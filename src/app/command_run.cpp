@@ -144,6 +144,8 @@ void print_summary(const RunSummary& summary, const std::filesystem::path& resul
                                         {"reused", summary.reused},
                                         {"failed", summary.failed},
                                         {"left_to_others", summary.left_to_others},
+                                        {"merge_seconds", summary.merge_seconds},
+                                        {"evaluate_seconds", summary.evaluate_seconds},
                                         {"factors_reused", summary.cache.reused},
                                         {"factors_computed", summary.cache.computed},
                                         {"failures", summary.failures}};

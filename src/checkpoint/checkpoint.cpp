@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint.h"
 
 #include <cstring>
+#include <set>
 
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
@@ -35,8 +36,11 @@ std::string format_text(Format format) {
   return "torch.save state dict";
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& path) : path_(path) {
-  FileSet set = open_file_set(path);
+Checkpoint::Checkpoint(const std::filesystem::path& path)
+    : Checkpoint(path, TensorData::kRequired) {}
+
+Checkpoint::Checkpoint(const std::filesystem::path& path, TensorData data) : path_(path) {
+  FileSet set = open_file_set(path, data);
   files_ = std::move(set.files);
   format_ = set.format;
   metadata_ = std::move(set.metadata);
@@ -55,6 +59,17 @@ uint64_t Checkpoint::file_bytes() const {
 std::vector<std::filesystem::path> Checkpoint::files() const {
   std::vector<std::filesystem::path> paths;
   for (const InputFile& file : files_) paths.push_back(file.path());
+  return paths;
+}
+
+std::vector<std::filesystem::path> Checkpoint::files_without_data() const {
+  if (format_ != Format::kSafetensors) return {};
+  std::set<size_t> cut_short;
+  for (const auto& [name, place] : places_) {
+    if (place.offset + place.info.bytes() > files_[place.file].size()) cut_short.insert(place.file);
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const size_t file : cut_short) paths.push_back(files_[file].path());
   return paths;
 }
 

@@ -25,6 +25,10 @@ struct TensorPlace {
   size_t file = 0;               // which of the checkpoint's files
 };
 
+// Whether a safetensors file may end before its tensors do, as one of which only the header was
+// downloaded: enough to plan with.
+enum class TensorData { kRequired, kMayBeMissing };
+
 // An open checkpoint: its header is read and checked, its tensors are read when asked for, with
 // positioned reads. Reading is thread-safe.
 class Checkpoint {
@@ -37,11 +41,15 @@ class Checkpoint {
   // checked.
   explicit Checkpoint(const std::filesystem::path& path);
 
+  // Reading what kMayBeMissing let pass is an Error(kInput).
+  Checkpoint(const std::filesystem::path& path, TensorData data);
+
   const std::filesystem::path& path() const { return path_; }  // as given
   std::string label() const { return path_.string(); }
   Format format() const { return format_; }
   uint64_t file_bytes() const;                       // of all files()
   std::vector<std::filesystem::path> files() const;  // those with tensors, in the order of names
+  std::vector<std::filesystem::path> files_without_data() const;  // that end before their tensors
 
   // In the order of their bytes in the files, so that reading them in turn reads forwards.
   const std::vector<TensorInfo>& tensors() const { return tensors_; }

@@ -37,7 +37,7 @@ bool is_bare_pickle(std::string_view first) {
          !(first.size() > 8 && first[8] == '{');
 }
 
-void read_file(const InputFile& file, FileSet* set, size_t number) {
+void read_file(const InputFile& file, TensorData data, FileSet* set, size_t number) {
   const std::string first = first_bytes(file);
   if (is_bare_pickle(first)) {
     throw input_error(fmt::format(
@@ -52,7 +52,7 @@ void read_file(const InputFile& file, FileSet* set, size_t number) {
     set->format = archive.format;
     for (ArchiveTensor& tensor : archive.tensors) places.push_back(std::move(tensor.place));
   } else {
-    SafetensorsHeader header = read_safetensors_header(file);
+    SafetensorsHeader header = read_safetensors_header(file, data);
     set->format = Format::kSafetensors;
     set->metadata.merge(header.metadata);  // of equal keys the first shard's
     places = std::move(header.places);
@@ -105,14 +105,14 @@ void require_as_mapped(const fs::path& index, const WeightMap& map,
                                 index.string(), faults.size(), join(faults, "\n  ")));
 }
 
-FileSet open_sharded(const fs::path& index) {
+FileSet open_sharded(const fs::path& index, TensorData data) {
   const WeightMap map = read_shard_index(InputFile(index));
   const std::vector<std::string> shards = shards_of(map);
   FileSet set;
   set.files = open_shards(index, shards);
   std::optional<Format> format;
   for (size_t i = 0; i < set.files.size(); ++i) {
-    read_file(set.files[i], &set, i);
+    read_file(set.files[i], data, &set, i);
     if (format.value_or(set.format) != set.format) {
       throw input_error(fmt::format("{}: {} is a {}, but {} is a {}", index.string(), shards[0],
                                     format_text(*format), shards[i], format_text(set.format)));
@@ -140,15 +140,15 @@ fs::path find_in_folder(const fs::path& folder) {
 
 }  // namespace
 
-FileSet open_file_set(const fs::path& path) {
+FileSet open_file_set(const fs::path& path, TensorData data) {
   std::error_code ignored;
   const fs::path file = fs::is_directory(path, ignored) ? find_in_folder(path) : path;
   FileSet set;
   if (file.extension() == ".json") {
-    set = open_sharded(file);
+    set = open_sharded(file, data);
   } else {
     set.files.emplace_back(file);
-    read_file(set.files[0], &set, 0);
+    read_file(set.files[0], data, &set, 0);
   }
   std::stable_sort(set.places.begin(), set.places.end(),
                    [](const TensorPlace& a, const TensorPlace& b) {

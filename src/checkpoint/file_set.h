@@ -20,6 +20,6 @@ struct FileSet {
 
 // Opens what Checkpoint(path) takes: a file, an index, a folder. Throws Error(kInput) naming all
 // shards that are missing, or all tensors that are not where the index says.
-FileSet open_file_set(const std::filesystem::path& path);
+FileSet open_file_set(const std::filesystem::path& path, TensorData data);
 
 }  // namespace isomerge

@@ -70,7 +70,7 @@ at::ScalarType as_dtype(const InputFile& file, const std::string& name, const Js
 
 // One entry, checked by itself. `begin` and `end` are relative to the start of the data.
 TensorPlace parse_entry(const InputFile& file, const std::string& name, const Json& entry,
-                        uint64_t data_start) {
+                        uint64_t data_start, TensorData data) {
   if (!entry.is_object() || entry.size() != 3 || !entry.contains("dtype") ||
       !entry.contains("shape") || !entry.contains("data_offsets") || !entry["shape"].is_array() ||
       !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
@@ -93,7 +93,7 @@ TensorPlace parse_entry(const InputFile& file, const std::string& name, const Js
                              dtype_text(place.info.dtype), shape_text(place.info.shape),
                              with_commas(bytes), begin, end, begin > end ? 0 : end - begin));
   }
-  if (end > file.size() - data_start) {
+  if (data == TensorData::kRequired && end > file.size() - data_start) {
     throw input_error(fmt::format(
         "{}: {}: data ends at byte {} but the file has {} bytes; the download is incomplete",
         file.path().string(), name, with_commas(data_start + end), with_commas(file.size())));
@@ -103,7 +103,7 @@ TensorPlace parse_entry(const InputFile& file, const std::string& name, const Js
 }
 
 void require_no_overlap_or_hole(const InputFile& file, std::vector<TensorPlace>& places,
-                                uint64_t data_start) {
+                                uint64_t data_start, TensorData data) {
   std::stable_sort(places.begin(), places.end(), [](const TensorPlace& a, const TensorPlace& b) {
     return std::pair(a.offset, a.info.bytes()) < std::pair(b.offset, b.info.bytes());
   });
@@ -120,14 +120,15 @@ void require_no_overlap_or_hole(const InputFile& file, std::vector<TensorPlace>&
     expected += place.info.bytes();
     before = place.info.name;
   }
-  if (expected != file.size()) {
+  const bool is_cut_short = data == TensorData::kMayBeMissing && expected > file.size();
+  if (expected != file.size() && !is_cut_short) {
     refuse(file, fmt::format("{} bytes follow the last tensor", file.size() - expected));
   }
 }
 
 }  // namespace
 
-SafetensorsHeader read_safetensors_header(const InputFile& file) {
+SafetensorsHeader read_safetensors_header(const InputFile& file, TensorData data) {
   uint64_t length = 0;
   if (file.size() < sizeof length) {
     refuse(file, fmt::format("{} bytes are too few for a header", file.size()));
@@ -147,7 +148,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
   const nlohmann::json entries = parse_header(file, text);  // items() refers to it
   for (const auto& [name, entry] : entries.items()) {
     if (name != "__metadata__") {
-      header.places.push_back(parse_entry(file, name, entry, data_start));
+      header.places.push_back(parse_entry(file, name, entry, data_start, data));
       continue;
     }
     if (!entry.is_object()) refuse(file, "__metadata__ is not an object");
@@ -156,7 +157,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
       header.metadata[key] = value.get<std::string>();
     }
   }
-  require_no_overlap_or_hole(file, header.places, data_start);
+  require_no_overlap_or_hole(file, header.places, data_start, data);
   return header;
 }
 

@@ -18,8 +18,10 @@ struct SafetensorsHeader {
 
 // Reads and checks the header. Throws Error(kInput) on: a header longer than the file, text that is
 // not the expected JSON, unknown dtypes, duplicate names, sizes that overflow, offsets that leave
-// the file, overlap or leave holes, byte counts that do not fit dtype and shape.
-SafetensorsHeader read_safetensors_header(const InputFile& file);
+// the file (unless its data may be missing), overlap or leave holes, byte counts that do not fit
+// dtype and shape.
+SafetensorsHeader read_safetensors_header(const InputFile& file,
+                                          TensorData data = TensorData::kRequired);
 
 // The JSON text for these tensors, in their order, padded with blanks to a multiple of 8 bytes.
 // Throws Error(kInput) on a dtype or name that the format cannot hold.

@@ -42,8 +42,8 @@ struct Row {
   // `line_length` candidates shares its options and walks the alpha grid.
   std::vector<Candidate> candidates;
   size_t line_length = 1;
-  size_t refined = 0;  // candidates at the end that belong to no line (config/refinement.h)
   bool uses_statistics = false;  // of each task's examples: MethodInfo
+  size_t refined = 0;  // candidates at the end that belong to no line (config/refinement.h)
 
   // What the records of one of its candidates on a task are told apart by.
   Options record_options(const Candidate& candidate, const std::string& task) const;

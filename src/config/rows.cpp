@@ -177,8 +177,12 @@ std::vector<Row> rows_of(const Entry& entry, const std::vector<std::string>& sel
         entry.method.name == "tall_mask" ? own_masks(tasks) : std::map<std::string, Options>{};
     for (const Options& fixed : multiply(outside)) {
       for (const auto& line : alphas) {
-        Row row{entry.method.name, entry.method.revision,       tasks, {},
-                line.size(),       entry.method.uses_statistics};
+        Row row;
+        row.method = entry.method.name;
+        row.revision = entry.method.revision;
+        row.task_set = tasks;
+        row.line_length = line.size();
+        row.uses_statistics = entry.method.uses_statistics;
         for (Options options : multiply(inside)) {
           options.insert(fixed.begin(), fixed.end());
           for (const auto& alpha : line) row.candidates.push_back({options, alpha, by_task});

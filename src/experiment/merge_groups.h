@@ -41,4 +41,10 @@ class MergeGroups {
   std::map<std::string, size_t> group_by_key_;
 };
 
+// Bytes of one merged update of the experiment's suite.
+uint64_t update_bytes(const Experiment& experiment);
+
+// Those of a run: 4 GiB of merged updates at once.
+MergeGroups merge_groups(const Experiment& experiment);
+
 }  // namespace isomerge

@@ -14,8 +14,8 @@
 #include "dataset/example_reader.h"
 #include "eval/batches.h"
 #include "eval/text_evaluation.h"
+#include "experiment/merge_groups.h"
 #include "experiment/suite_evaluator.h"
-#include "experiment/weight_source.h"
 #include "merge/merge_plan.h"
 #include "model/single_thread.h"
 
@@ -152,17 +152,17 @@ std::unique_ptr<ExampleCosts> costs_of(const Experiment& experiment, const RunSe
 
 bool is_merged(const Row& row) { return row.method != "zero_shot" && row.method != "fine_tuned"; }
 
-Recipe recipe_of(const Experiment& experiment, const Row& row) {
+Recipe recipe_of(const Experiment& experiment, const SuiteMerge& merge) {
   Recipe recipe;
-  recipe.method = row.method;
-  recipe.options = row.candidates.front().options_on(row.task_set.front());
+  recipe.method = merge.method;
+  recipe.options = merge.options;
   recipe.precision = experiment.precision;
   recipe.exclude = experiment.exclude;
   recipe.average = experiment.average;
   recipe.split_attention = experiment.split_attention;
   recipe.base = experiment.suite.base;
-  for (const Expert& expert : row_experts(experiment.suite, row)) {
-    recipe.experts.emplace_back(expert.task, expert.path);
+  for (const std::string& task : merge.tasks) {
+    recipe.experts.emplace_back(task, require_task(experiment.suite, task).expert);
   }
   return recipe;
 }
@@ -170,7 +170,10 @@ Recipe recipe_of(const Experiment& experiment, const Row& row) {
 class Estimator {
  public:
   Estimator(const Experiment& experiment, const RunSettings& settings)
-      : experiment_(experiment), settings_(settings), costs_(costs_of(experiment, settings)) {}
+      : experiment_(experiment),
+        settings_(settings),
+        groups_(merge_groups(experiment)),
+        costs_(costs_of(experiment, settings)) {}
 
   RunEstimate estimate() {
     RunEstimate out;
@@ -185,9 +188,12 @@ class Estimator {
       add(row, /*is_reported=*/true, &found);
       out.rows.push_back(found);
     }
-    // The evaluated model and the encoder, and base and merged update of all tensors (weight
+    // The evaluated model and the encoder, and base and merged updates of all tensors (weight
     // source), beside what a merge needs.
-    out.memory = std::max(merge_memory_, resident_memory()) + 3 * costs_->model_bytes();
+    size_t held = 1;
+    for (const auto& group : groups_.groups()) held = std::max(held, group.size());
+    out.memory = std::max(merge_memory_, resident_memory()) + 2 * costs_->model_bytes() +
+                 held * update_bytes(experiment_);
     return out;
   }
 
@@ -200,11 +206,18 @@ class Estimator {
       const bool one_for_all = row.candidates.front().by_task.empty();
       const int64_t lines = candidates / static_cast<int64_t>(row.line_length);
       int64_t merges = one_for_all ? lines : is_searched ? candidates * tasks : 0;
+      const bool is_grouped = groups_.group_of(merge_of(row, 0)).size() > 1;
       // The chosen one again, unless it is still there: alphas share a merge.
-      if (is_reported && one_for_all && lines > 1) ++merges;
+      if (is_reported && one_for_all && lines > 1 && !is_grouped) ++merges;
       if (is_reported && !one_for_all) merges += tasks;
       out->merges += merges;
-      out->merge_seconds += static_cast<double>(merges) * merge_seconds(row);
+      if (is_grouped) {
+        for (size_t i = 0; i < row.candidates.size(); i += row.line_length) {
+          out->merge_seconds += grouped_seconds(row, i);
+        }
+      } else {
+        out->merge_seconds += static_cast<double>(merges) * merge_seconds(row);
+      }
     }
     if (is_searched) evaluate(row, candidates, experiment_.select.split, out);
     if (is_reported) evaluate(row, 1, experiment_.report_split, out);
@@ -222,19 +235,44 @@ class Estimator {
     }
   }
 
-  // Of methods that read statistics nothing is known before these are there.
-  double merge_seconds(const Row& row) {
-    if (row.uses_statistics) return 0.0;
+  static SuiteMerge merge_of(const Row& row, size_t candidate) {
+    return {row.method, row.candidates[candidate].options, row.task_set};
+  }
+
+  // This merge's part of its group's pass: what is shared is shared by all alike.
+  double grouped_seconds(const Row& row, size_t candidate) {
+    const std::vector<SuiteMerge> group = groups_.group_of(merge_of(row, candidate));
+    const auto [known, is_new] = group_seconds_.try_emplace(group.front().key(), 0.0);
+    if (is_new) {
+      std::map<std::vector<std::string>, std::vector<Recipe>> by_tasks;
+      for (const SuiteMerge& merge : group) {
+        by_tasks[merge.tasks].push_back(recipe_of(experiment_, merge));
+      }
+      for (const auto& [tasks, recipes] : by_tasks) known->second += planned_seconds(recipes);
+    }
+    return known->second / static_cast<double>(group.size());
+  }
+
+  double planned_seconds(const std::vector<Recipe>& recipes) {
     MergeResources resources;
     resources.threads = settings_.threads;
-    const MergePlan plan = plan_merge({recipe_of(experiment_, row)}, resources);
+    const MergePlan plan = plan_merge(recipes, resources);
     merge_memory_ = std::max(merge_memory_, plan.memory);
     return plan.seconds;
   }
 
+  // Of methods that read statistics nothing is known before these are there.
+  double merge_seconds(const Row& row) {
+    if (row.uses_statistics) return 0.0;
+    const Options options = row.candidates.front().options_on(row.task_set.front());
+    return planned_seconds({recipe_of(experiment_, {row.method, options, row.task_set})});
+  }
+
   const Experiment& experiment_;
   const RunSettings& settings_;
+  const MergeGroups groups_;
   const std::unique_ptr<ExampleCosts> costs_;
+  std::map<std::string, double> group_seconds_;  // by the key of a group's first merge
   uint64_t merge_memory_ = 0;
   std::set<std::tuple<std::string, std::string, std::string>> shared_;  // method, task, split
 };

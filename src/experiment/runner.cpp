@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "config/configuration.h"
 #include "config/mask_rows.h"
+#include "config/method_info.h"
 #include "experiment/content_hashes.h"
 #include "experiment/row_analysis.h"
 #include "experiment/row_search.h"
@@ -75,6 +76,22 @@ std::unique_ptr<FactorCache> open_cache(const RunSettings& settings) {
   if (settings.cache.empty()) return nullptr;
   return std::make_unique<FactorCache>(settings.cache, settings.cache_size);
 }
+
+// Adds the time of its life.
+class Stopwatch {
+ public:
+  explicit Stopwatch(double* seconds) : seconds_(seconds) {}
+  ~Stopwatch() {
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+    *seconds_ += elapsed.count();
+  }
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+
+ private:
+  double* seconds_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
 
 class Runner {
  public:
@@ -226,9 +243,12 @@ class Runner {
       std::optional<Record> record;
       try {
         if (!is_bound) {
+          const bool merges = require_method_info(row.method).merges;
+          const Stopwatch binding(merges ? &summary_.merge_seconds : &summary_.evaluate_seconds);
           evaluator_->bind(source_.weights(row, candidate, task), label);
           is_bound = one_for_all;
         }
+        const Stopwatch evaluating(&summary_.evaluate_seconds);
         record = done_record(run, evaluator_->evaluate(task, split).outcomes);
       } catch (const Error& error) {
         if (error.fault() == Fault::kInterrupted) throw;

@@ -31,6 +31,8 @@ struct RunSummary {
   int64_t failed = 0;                 // records of runs that failed now
   int64_t left_to_others = 0;         // pieces of work that other shards are at
   std::vector<std::string> failures;  // what went wrong, one line each
+  double merge_seconds = 0.0;         // merging, scaling and binding weights
+  double evaluate_seconds = 0.0;      // answering examples
   FactorCache::Counts cache;          // what the factor cache served
 };
 

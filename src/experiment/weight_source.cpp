@@ -9,23 +9,6 @@
 #include "merge/method.h"
 
 namespace isomerge {
-namespace {
-
-// Merged updates of a group: ten of ViT-B/16 in fp32, three of ViT-L/14. A constant, since groups
-// decide on the last bits of what is merged.
-constexpr uint64_t kHeldBytes = uint64_t{4} << 30;
-
-uint64_t update_bytes(const Experiment& experiment) {
-  uint64_t entries = 0;
-  const Checkpoint base(experiment.suite.base);
-  for (const TensorInfo& info : base.tensors()) {
-    entries += static_cast<uint64_t>(info.elements());
-  }
-  return entries * c10::elementSize(compute_dtype(experiment.precision));
-}
-
-}  // namespace
-
 std::vector<Expert> row_experts(const Suite& suite, const Row& row) {
   std::vector<Expert> experts;
   for (const std::string& task : row.task_set) {
@@ -41,7 +24,7 @@ WeightSource::WeightSource(const Experiment& experiment, std::filesystem::path s
       threads_(threads),
       device_(device),
       cache_(cache),
-      groups_(experiment, update_bytes(experiment), kHeldBytes) {}
+      groups_(merge_groups(experiment)) {}
 
 Weights WeightSource::weights(const Row& row, const Candidate& candidate, const std::string& task) {
   const Suite& suite = experiment_.suite;

@@ -21,6 +21,12 @@ namespace {
 // Relative, of checks with probe().
 double soundness(const at::Tensor& a) { return a.scalar_type() == at::kFloat ? 1e-4 : 1e-10; }
 
+// From this part of the pairs on, all of them by divide and conquer take less time.
+constexpr double kPart = 0.4;
+
+// Of the time for all pairs: the tridiagonal form, and per part of the vectors what finds them.
+constexpr double kTridiagonal = 0.5, kBack = 0.9;
+
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }
 
 // All of them, ascending, as LAPACK has them; nothing if it does not converge.
@@ -66,11 +72,16 @@ std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g) {
   }
 }
 
+double eigen_work(int64_t r, int64_t k) {
+  const auto order = static_cast<double>(r), part = static_cast<double>(k + 1) / order;
+  return order * order * order * (part <= kPart ? kTridiagonal + kBack * part : 1.0);
+}
+
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {
   const int64_t r = g.size(0);
   const int64_t wanted = std::min(k + 1, r);  // one more, for the gap
-  // From about two fifths on, all of them by divide and conquer take less time.
-  auto eigen = openblas_eigenpairs(g, 5 * wanted <= 2 * r ? wanted : r);
+  const bool is_part = static_cast<double>(wanted) <= kPart * static_cast<double>(r);
+  auto eigen = openblas_eigenpairs(g, is_part ? wanted : r);
   if (!eigen) eigen = lapack_eigh(g);
   SymmetricEigen out;
   out.is_sound = eigen.has_value();

@@ -38,4 +38,7 @@ std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g);
 // (linalg/openblas.h).
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k);
 
+// What leading_eigenpairs() of order r takes, in units of which all r pairs take r^3.
+double eigen_work(int64_t r, int64_t k);
+
 }  // namespace isomerge

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "linalg/eigen.h"
 #include "merge/basis_stack.h"
 
 namespace isomerge {
@@ -183,11 +184,18 @@ MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fract
   const auto r = static_cast<double>(std::min(m, n)), all = static_cast<double>(m * n);
   const auto k = static_cast<double>(budget.common), rest = r - k, t = static_cast<double>(tasks);
   const double stack = static_cast<double>(m + n) * r;
-  const double outside_products = m <= n ? t * all * 3 * rest : t * all * (1.125 * r + 2 * k);
-  cost.products += outside_products;
-  cost.shared_products += outside_products;
-  cost.products += 4 * all * r + 3 * stack * rest;
-  cost.eigen += m <= n ? t * rest * rest * rest : t * r * r * r / 3;
+  // The sum's vectors on the long side, and the residuals' Gram matrices.
+  cost.shared_products += 2 * all * k;
+  cost.shared_products += m <= n ? t * rest * (2 * all + static_cast<double>(n) * rest)
+                                 : t * (all * (1.125 * r + 2 * k) + r * r * k);
+  // Their triplets; both stacks, of which the left one is known to be orthogonal to the common
+  // space; their product.
+  const double order = std::min(2 * rest, r), cubes = rest * rest * rest + order * order * order;
+  cost.products = cost.shared_products + 2 * (all + static_cast<double>(m) * k) * rest;
+  cost.products += stack / r * rest * (rest + 2 * k) + 2 * cubes + 4 * k * rest * r;
+  cost.products += 4 * r * r * r + all * r;
+  cost.eigen +=
+      t * eigen_work(m <= n ? std::min(m, n) - budget.common : n, budget.per_task) + cubes;
   cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
   const double outside = m <= n ? rest * (rest + static_cast<double>(n)) : r * (2 * r + rest);
   cost.shared_bytes = static_cast<uint64_t>(8 * (r * r + all + t * outside));

@@ -1,20 +1,17 @@
 #include "merge/merge_plan.h"
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
-#include <ATen/Parallel.h>
-#include <ATen/ops/rand.h>
 #include <fmt/format.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/method_info.h"
-#include "linalg/eigen.h"
-#include "linalg/product.h"
+#include "merge/machine_speed.h"
 #include "merge/method.h"
 #include "merge/pieces.h"
+#include "merge/scan_pass.h"
 
 namespace isomerge {
 namespace {
@@ -42,40 +39,19 @@ std::string reason_of(const RoleRules& roles, const TensorInfo& info) {
   return averaged.empty() ? "name contains text_projection" : "--average " + averaged;
 }
 
-// Seconds per unit of work on one thread, measured on small problems.
-struct Speed {
-  double per_product_flop = 0.0;
-  double per_eigen_cube = 0.0;                   // of r^3
-  static constexpr double kPerByte = 1.0 / 2e9;  // read, subtracted and added; from memory
-};
-
-template <typename Work>
-double seconds_of(const Work& work) {
-  work();  // the first time loads code and buffers
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-Speed measure_speed() {
-  constexpr int64_t kSize = 384;
-  constexpr double kCube = static_cast<double>(kSize * kSize * kSize);
-  at::set_num_threads(1);
-  const at::Tensor a = at::rand({kSize, kSize}, at::kDouble);
-  const at::Tensor g = gram_of_rows(a);
-  return {seconds_of([&] { multiply(a, a); }) / (2 * kCube),
-          seconds_of([&] { all_eigenpairs(g); }) / kCube};
-}
-
 void widen(RankRange* range, int64_t rank, bool is_first) {
   range->least = is_first ? rank : std::min(range->least, rank);
   range->most = std::max(range->most, rank);
 }
 
-// All points together; what they share is done for the one that needs most of it.
-void add_matrix_work(const Piece& piece, const std::vector<MergePoint>& points, const Speed& speed,
-                     PlannedTensor* tensor) {
-  double shared = 0.0;
+int64_t short_side(const Piece& piece) {
+  return piece.is_vector ? 1 : std::min(piece.rows, piece.info.shape[1]);
+}
+
+// Of the matrix rules of all points; what they share is done for the one that needs most of it.
+double matrix_seconds(const Piece& piece, const std::vector<MergePoint>& points,
+                      const MachineSpeed& speed, PlannedTensor* tensor) {
+  double own = 0.0, shared = 0.0;
   bool is_first = true;
   for (const MergePoint& point : points) {
     if (!is_for_matrix_rule(piece, point.rules)) continue;
@@ -83,14 +59,93 @@ void add_matrix_work(const Piece& piece, const std::vector<MergePoint>& points, 
     widen(&tensor->common, cost.common, is_first);
     widen(&tensor->per_task, cost.per_task, is_first);
     is_first = false;
+    const int64_t r = piece.low_rank > 0 ? piece.low_rank : short_side(piece);
     const auto seconds = [&](double products, double eigen) {
-      return products * speed.per_product_flop + eigen * speed.per_eigen_cube;
+      return products * speed.product.at(r) + eigen * speed.eigen.at(r);
     };
     shared = std::max(shared, seconds(cost.shared_products, cost.shared_eigen));
-    tensor->seconds +=
-        seconds(cost.products - cost.shared_products, cost.eigen - cost.shared_eigen);
+    own += seconds(cost.products - cost.shared_products, cost.eigen - cost.shared_eigen);
+    // What is copied, widened and put together is about what is held beside the updates.
+    own += static_cast<double>(cost.workspace) / sizeof(double) * speed.storing.at(piece.entries());
   }
-  tensor->seconds += shared;
+  return own + shared;
+}
+
+struct Work {
+  double scan = 0.0;   // seconds of a thread, before anything is merged
+  double merge = 0.0;  // likewise
+  double store = 0.0;  // of the one thread that writes
+};
+
+// Pieces go in turn to the thread that is free first.
+double span_of(const std::vector<double>& seconds, int threads) {
+  std::vector<double> busy(static_cast<size_t>(threads), 0.0);
+  for (const double one : seconds) *std::min_element(busy.begin(), busy.end()) += one;
+  return *std::max_element(busy.begin(), busy.end());
+}
+
+double span_of(const std::vector<Work>& works, int threads) {
+  std::vector<double> scans, merges;
+  double stored = 0.0;
+  for (const Work& work : works) {
+    scans.push_back(work.scan);
+    merges.push_back(work.merge);
+    stored += work.store;
+  }
+  return span_of(scans, threads) + span_of(merges, threads) + stored;
+}
+
+// What a piece takes.
+class WorkOf {
+ public:
+  WorkOf(const Updates& updates, const std::vector<MergePoint>& points, int passes,
+         const Recipe& recipe, const MergeResources& resources)
+      : points_(points),
+        passes_(passes),
+        tasks_(static_cast<double>(updates.tasks().size())),
+        outputs_(points.size()),
+        speed_(measure_speed(resources.threads, stored_dtype(updates),
+                             compute_dtype(recipe.precision))) {
+    if (recipe.statistics.empty() && recipe.masks.empty()) {
+      rules_ = measure_rules(points, updates.tasks(), compute_dtype(recipe.precision));
+    }
+  }
+
+  Work operator()(const Piece& piece, PlannedTensor* tensor) const {
+    Work work;
+    const auto entries = static_cast<double>(piece.entries());
+    const double load = entries * (tasks_ + 1) * speed_.loading.at(piece.entries());
+    work.merge = load;
+    work.store = entries * static_cast<double>(outputs_) * speed_.storing.at(piece.entries());
+    if (piece.role == Role::kCopied || piece.role == Role::kExcluded) return work;
+    const double matrix = matrix_seconds(piece, points_, speed_, tensor);
+    work.scan = (passes_ - 1) * load + entries * rules_.scanning;
+    work.merge += matrix > 0.0 ? matrix : entries * rules_.merging;
+    return work;
+  }
+
+ private:
+  // Of the largest tensor.
+  static at::ScalarType stored_dtype(const Updates& updates) {
+    const auto largest = std::max_element(
+        updates.tensors().begin(), updates.tensors().end(),
+        [](const TensorInfo& a, const TensorInfo& b) { return a.bytes() < b.bytes(); });
+    const bool is_usable = largest != updates.tensors().end() && is_floating(largest->dtype);
+    return is_usable ? largest->dtype : at::kFloat;
+  }
+
+  const std::vector<MergePoint>& points_;
+  const int passes_;
+  const double tasks_;
+  const size_t outputs_;
+  const MachineSpeed speed_;
+  ElementwiseSpeed rules_;
+};
+
+uint64_t bytes_of(const Updates& updates) {
+  uint64_t bytes = 0;
+  for (const TensorInfo& info : updates.tensors()) bytes += updates.bytes(info.name);
+  return bytes;
 }
 
 // The largest pieces that can be in work at once, and as many results that wait.
@@ -110,39 +165,42 @@ MergePlan plan_merge(const std::vector<Recipe>& recipes, const MergeResources& r
   const Recipe& first = recipes.front();
   std::vector<Expert> experts;
   for (const auto& [task, path] : first.experts) experts.push_back({task, path});
-  const Updates updates(first.base, experts);
+  const Updates updates(first.base, experts, TensorData::kMayBeMissing);
   const std::vector<MergePoint> points = recipe_points(recipes, updates).points;
   const RoleRules roles{first.exclude, first.average, first.split_attention};
   roles.require_matches(updates.tensors());
   const at::ScalarType dtype = compute_dtype(first.precision);
   const auto tasks = static_cast<int64_t>(experts.size());
-  const Speed speed = measure_speed();
 
   MergePlan plan;
   for (const MergePoint& point : points) {
-    point.rules.other->prepare(updates.tasks(), dtype);
-    plan.passes = std::max(plan.passes, point.rules.other->scans() + 1);
+    scanning_rule(point.rules).prepare(updates.tasks(), dtype);
+    plan.passes = std::max(plan.passes, scanning_rule(point.rules).scans() + 1);
   }
+  const WorkOf work_of(updates, points, plan.passes, first, resources);
+  plan.files_without_data = updates.files_without_data();
+  plan.is_compared = plan.files_without_data.empty() && bytes_of(updates) <= kMostCompared;
   std::vector<uint64_t> pieces, results;
-  for (const Piece& piece : cut_into_pieces(updates, points, roles, resources.threads)) {
-    const uint64_t memory = memory_of(piece, points, tasks, dtype);
-    pieces.push_back(memory);
+  std::vector<Work> works;
+  for (const Piece& piece : plan.is_compared
+                                ? cut_into_pieces(updates, points, roles, resources.threads)
+                                : cut_by_headers(updates, points, roles)) {
+    pieces.push_back(memory_of(piece, points, tasks, dtype));
     results.push_back(result_memory_of(piece, points.size(), dtype));
     if (piece.is_first()) {
       PlannedTensor tensor{piece.info, role_text(piece.role), reason_of(roles, piece.info)};
       tensor.is_unchanged = piece.is_unchanged;
       tensor.bytes = updates.bytes(piece.info.name);
-      tensor.seconds = static_cast<double>(tensor.bytes) * plan.passes * Speed::kPerByte;
       plan.bytes += tensor.bytes;
-      plan.seconds += tensor.seconds / resources.threads;
       plan.tensors.push_back(std::move(tensor));
     }
     PlannedTensor& tensor = plan.tensors.back();
-    tensor.memory = std::max(tensor.memory, memory);
-    const double before = tensor.seconds;
-    add_matrix_work(piece, points, speed, &tensor);
-    plan.seconds += (tensor.seconds - before) / resources.threads;
+    tensor.memory = std::max(tensor.memory, pieces.back());
+    if (tensor.memory > plan.tensors[plan.largest].memory) plan.largest = plan.tensors.size() - 1;
+    const Work& work = works.emplace_back(work_of(piece, &tensor));
+    tensor.seconds += work.scan + work.merge + work.store;
   }
+  plan.seconds = span_of(works, resources.threads);
   plan.memory = resident_memory() + kProgramOverhead +
                 peak_memory(pieces, results, static_cast<size_t>(resources.threads));
   if (resources.max_memory > 0) plan.memory = std::min(plan.memory, resources.max_memory);

@@ -1,6 +1,7 @@
 // merge/merge_plan.h -- what merges would do to every tensor, what they would need, and how long.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct PlannedTensor {
   RankRange common = {}, per_task = {};
   uint64_t bytes = 0;    // to read, base and experts
   uint64_t memory = 0;   // held while it is computed
-  double seconds = 0.0;  // on one thread
+  double seconds = 0.0;  // of one thread while all work
 };
 
 struct MergePlan {
@@ -31,12 +32,20 @@ struct MergePlan {
   int passes = 1;                      // over all bytes
   uint64_t bytes = 0;                  // of one pass
   uint64_t memory = 0;                 // peak resident memory of the process
-  double seconds = 0.0;                // on all threads
+  double seconds = 0.0;                // on all threads, from warm files to written outputs
+  size_t largest = 0;                  // of `tensors`, the one that is held with most memory
+  // Whether matrices that no expert changed were told apart; else all count as changed.
+  bool is_compared = true;
+  std::vector<std::filesystem::path> files_without_data;  // of which only the header is there
 };
 
-// Opens and compares all files; of their tensors it reads what tells whether a matrix was changed.
-// Times come from a measurement of this machine that takes a fraction of a second. Throws Error as
-// merge_files() would.
+// Files of together more than this are planned from their headers alone.
+inline constexpr uint64_t kMostCompared = uint64_t{32} << 30;
+
+// Opens and compares all files. Of tensors it reads what tells whether a matrix was changed, unless
+// that could be much (kMostCompared) or data is missing: a safetensors file needs no more than its
+// header here. Times come from a measurement of this machine that takes a fraction of a second.
+// Throws Error as merge_files() would.
 MergePlan plan_merge(const std::vector<Recipe>& recipes, const MergeResources& resources);
 
 }  // namespace isomerge

@@ -42,10 +42,8 @@ MatrixCost core_cost(const MatrixCost& dense, const MatrixCost& core, int64_t m,
   return cost;
 }
 
-}  // namespace
-
-std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
-                                   const RoleRules& roles, int threads) {
+std::vector<Piece> cut(const Updates& updates, const std::vector<MergePoint>& points,
+                       const RoleRules& roles, int threads, bool is_compared) {
   const auto is_for_some_rule = [&](const Piece& piece) {
     return std::any_of(points.begin(), points.end(), [&](const MergePoint& point) {
       return is_for_matrix_rule(piece, point.rules);
@@ -58,7 +56,8 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
         throw_if_interrupted();
         const TensorInfo& info = updates.tensors()[i];
         Piece piece{info, roles.role_of(info), false, 0, row_count(info), roles.is_vector(info)};
-        piece.is_unchanged = is_for_some_rule(piece) && updates.is_unchanged(info.name);
+        piece.is_unchanged =
+            is_compared && is_for_some_rule(piece) && updates.is_unchanged(info.name);
         return piece;
       },
       [&](size_t, Piece piece) {
@@ -79,6 +78,18 @@ std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<Mer
         }
       });
   return pieces;
+}
+
+}  // namespace
+
+std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
+                                   const RoleRules& roles, int threads) {
+  return cut(updates, points, roles, threads, /*is_compared=*/true);
+}
+
+std::vector<Piece> cut_by_headers(const Updates& updates, const std::vector<MergePoint>& points,
+                                  const RoleRules& roles) {
+  return cut(updates, points, roles, /*threads=*/1, /*is_compared=*/false);
 }
 
 MatrixCost cost_of(const Piece& piece, const MergePoint& point) {

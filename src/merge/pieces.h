@@ -32,6 +32,10 @@ struct Piece {
 std::vector<Piece> cut_into_pieces(const Updates& updates, const std::vector<MergePoint>& points,
                                    const RoleRules& roles, int threads);
 
+// The same from the files' headers alone: every matrix counts as changed.
+std::vector<Piece> cut_by_headers(const Updates& updates, const std::vector<MergePoint>& points,
+                                  const RoleRules& roles);
+
 // True if the rule for matrices, or for their coordinates, sees this piece.
 bool is_for_matrix_rule(const Piece& piece, const Rules& rules);
 

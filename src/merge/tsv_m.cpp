@@ -6,6 +6,7 @@
 
 #include <ATen/ops/zeros.h>
 
+#include "linalg/eigen.h"
 #include "merge/basis_stack.h"
 
 namespace isomerge {
@@ -46,8 +47,8 @@ MatrixCost tsv_m_cost(int64_t m, int64_t n, int64_t tasks) {
   cost.per_task = tsv_m_rank(std::min(m, n), tasks);
   const double stack = static_cast<double>(m + n) * r;
   cost.shared_products = static_cast<double>(tasks) * all * r * 1.125;
-  cost.products = cost.shared_products + 4 * all * r + 3 * stack * r;
-  cost.shared_eigen = static_cast<double>(tasks) * r * r * r;
+  cost.products = cost.shared_products + 3 * all * r + stack * r + 8 * r * r * r;
+  cost.shared_eigen = static_cast<double>(tasks) * eigen_work(std::min(m, n), cost.per_task);
   cost.eigen = cost.shared_eigen + 2 * r * r * r;
   cost.workspace = static_cast<uint64_t>(8 * (2 * stack + 6 * r * r));
   cost.shared_bytes = static_cast<uint64_t>(8 * r * r);

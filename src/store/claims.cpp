@@ -127,15 +127,14 @@ void Claims::touch_all() {
   for (const auto& [unit, file] : held_) ::utimensat(AT_FDCWD, file.c_str(), nullptr, 0);
 }
 
-Claims::Outcome Claims::judge(const std::string& unit, const fs::path& file, const Claim& claim) {
+Claims::Outcome Claims::judge(const fs::path& file, const Claim& claim) {
   const Life life = life_of(claim.holder);
   if (life == Life::kAlive) return Outcome::kTaken;
   if (life == Life::kDead) return Outcome::kMine;
   const auto now = std::chrono::steady_clock::now();
   const int64_t touched = touched_at(file);
-  Seen& seen = seen_[unit];
-  if (seen.file != file.string()) seen = {file.string(), touched, now, false};
-  if (seen.touched != touched) seen = {file.string(), touched, now, true};
+  Seen& seen = seen_.try_emplace(file.string(), Seen{touched, now, false}).first->second;
+  if (seen.touched != touched) seen = {touched, now, true};
   if (now - seen.since >= expiry_) return Outcome::kMine;
   return seen.has_changed ? Outcome::kTaken : Outcome::kPerhapsDead;
 }
@@ -149,7 +148,7 @@ Claims::Outcome Claims::take(const std::string& unit, const std::string& label, 
   if (!generations.empty()) {
     const Generation& last = generations.back();
     const Claim before = read_claim(last.file);
-    const Outcome outcome = judge(unit, last.file, before);
+    const Outcome outcome = judge(last.file, before);
     if (outcome != Outcome::kMine) return outcome;
     mine.deaths = missing < before.missing ? 0 : before.deaths + 1;
     number = last.number + 1;

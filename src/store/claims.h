@@ -52,13 +52,12 @@ class Claims {
 
  private:
   struct Seen {
-    std::string file;
     int64_t touched = 0;  // as the file system says
     std::chrono::steady_clock::time_point since;
     bool has_changed = false;  // while it was watched
   };
 
-  Outcome judge(const std::string& unit, const std::filesystem::path& file, const Claim& claim);
+  Outcome judge(const std::filesystem::path& file, const Claim& claim);
   void touch_all();
 
   const std::filesystem::path folder_;
@@ -66,7 +65,7 @@ class Claims {
   const ProcessIdentity self_;
   std::mutex mutex_;  // of held_
   std::map<std::string, std::filesystem::path> held_;
-  std::map<std::string, Seen> seen_;
+  std::map<std::string, Seen> seen_;  // by file
   std::jthread beat_;
 };
 

@@ -25,11 +25,15 @@ std::vector<std::filesystem::path> expert_files(const std::filesystem::path& pat
   return is_adapter(path) ? adapter_files(path) : Checkpoint(path).files();
 }
 
-ExpertFile::ExpertFile(const std::filesystem::path& path, const Checkpoint& base) : base_(base) {
+ExpertFile::ExpertFile(const std::filesystem::path& path, const Checkpoint& base)
+    : ExpertFile(path, base, TensorData::kRequired) {}
+
+ExpertFile::ExpertFile(const std::filesystem::path& path, const Checkpoint& base, TensorData data)
+    : base_(base) {
   if (is_adapter(path)) {
     adapter_ = std::make_unique<Adapter>(path, base);
   } else {
-    checkpoint_ = std::make_unique<Checkpoint>(path);
+    checkpoint_ = std::make_unique<Checkpoint>(path, data);
   }
 }
 

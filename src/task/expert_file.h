@@ -33,6 +33,7 @@ class ExpertFile {
   // `base` has to outlive this object. Throws Error(kInput): see Checkpoint and Adapter. That a
   // checkpoint has the base's tensors is the caller's to check.
   ExpertFile(const std::filesystem::path& path, const Checkpoint& base);
+  ExpertFile(const std::filesystem::path& path, const Checkpoint& base, TensorData data);
 
   std::string label() const;
   std::vector<std::filesystem::path> files() const;

@@ -120,15 +120,19 @@ void RoleRules::require_matches(const std::vector<TensorInfo>& tensors) const {
   }
 }
 
-Updates::Updates(const std::filesystem::path& base, const std::vector<Expert>& experts) {
+Updates::Updates(const std::filesystem::path& base, const std::vector<Expert>& experts)
+    : Updates(base, experts, TensorData::kRequired) {}
+
+Updates::Updates(const std::filesystem::path& base, const std::vector<Expert>& experts,
+                 TensorData data) {
   if (experts.empty()) throw input_error("no expert given; name at least one as task=path");
   require_distinct_tasks(experts);
   require_distinct_files(base, experts);
-  base_ = std::make_unique<Checkpoint>(base);
+  base_ = std::make_unique<Checkpoint>(base, data);
   std::vector<Layout> layouts;
   for (const Expert& expert : experts) {
     tasks_.push_back(expert.task);
-    experts_.push_back(std::make_unique<ExpertFile>(expert.path, *base_));
+    experts_.push_back(std::make_unique<ExpertFile>(expert.path, *base_, data));
     if (const Checkpoint* whole = experts_.back()->checkpoint()) {
       layouts.push_back(whole->layout());
     } else {
@@ -142,6 +146,16 @@ std::vector<std::filesystem::path> Updates::files() const {
   std::vector<std::filesystem::path> files = base_->files();
   for (const auto& expert : experts_) {
     const auto own = expert->files();
+    files.insert(files.end(), own.begin(), own.end());
+  }
+  return files;
+}
+
+std::vector<std::filesystem::path> Updates::files_without_data() const {
+  std::vector<std::filesystem::path> files = base_->files_without_data();
+  for (const auto& expert : experts_) {
+    if (expert->checkpoint() == nullptr) continue;
+    const auto own = expert->checkpoint()->files_without_data();
     files.insert(files.end(), own.begin(), own.end());
   }
   return files;

@@ -70,6 +70,7 @@ class Updates {
   // the base given as an expert, files that do not hold the same tensors (one report for all
   // files), adapters that do not fit the base.
   Updates(const std::filesystem::path& base, const std::vector<Expert>& experts);
+  Updates(const std::filesystem::path& base, const std::vector<Expert>& experts, TensorData data);
 
   const std::vector<std::string>& tasks() const { return tasks_; }  // in the order given
   const Checkpoint& base() const { return *base_; }
@@ -77,6 +78,8 @@ class Updates {
   const std::vector<TensorInfo>& tensors() const { return base_->tensors(); }  // file order
 
   std::vector<std::filesystem::path> files() const;  // everything that is read
+  // Of the checkpoints among them, see Checkpoint.
+  std::vector<std::filesystem::path> files_without_data() const;
 
   // Bytes to read for one tensor of the base and all experts.
   uint64_t bytes(const std::string& name) const;

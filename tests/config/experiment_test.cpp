@@ -133,6 +133,19 @@ TEST(Experiment, HasDefaultsForWhatItLeavesOut) {
   EXPECT_EQ(texts(experiment.rows[1]), Names{"iso_c/null=zero/alpha=1.3"});
 }
 
+TEST(Experiment, RowsOfMethodsThatReadStatisticsSayItAndNothingIsRefinedYet) {
+  const Lab lab;
+  const Experiment experiment =
+      lab.read(R"("methods": ["ties", "fisher", "regmean", "mats"], "select": {"refine": 2})");
+  std::vector<bool> using_them;
+  for (const Row& row : experiment.rows) {
+    using_them.push_back(row.uses_statistics);
+    EXPECT_EQ(row.refined, 0u);
+  }
+  EXPECT_EQ(using_them, (std::vector<bool>{false, true, true, true}));
+  EXPECT_EQ(experiment.select.refine, 2);
+}
+
 TEST(Experiment, AxesThatAreNotSelectedMakeRows) {
   const Lab lab;
   const std::string method = R"("methods": [{"method": "iso_cts", "alpha": [1, 2],
