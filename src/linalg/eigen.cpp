@@ -43,7 +43,7 @@ std::optional<std::pair<at::Tensor, at::Tensor>> lapack_eigh(const at::Tensor& g
 // g x = V diag(w) y that they belong to the values. A wrong pair fails one of the two but for a
 // null set of y. Cost: 6 r k + 2 r^2 flops.
 bool passes_check(const at::Tensor& g, const at::Tensor& values, const at::Tensor& vectors) {
-  const at::Tensor y = probe(values.size(0), values);
+  const at::Tensor y = probe(values.size(0), values).to(values.scalar_type());
   const at::Tensor x = at::matmul(vectors, y);
   const double size = norm(y), largest = values.abs().max().item<double>();
   const double lost = norm(at::matmul(vectors.t(), x) - y);

@@ -39,6 +39,21 @@ TEST(AllEigenpairs, ReconstructTheMatrixInDescendingOrder) {
   EXPECT_NEAR(eigen.values[0].item<double>(), 5.0, 1e-12);
 }
 
+TEST(AllEigenpairs, InFp32AreAnOrthonormalBasisToItsRounding) {
+  std::vector<double> values;
+  for (int i = 0; i < 100; ++i) values.push_back(std::pow(0.9, i));
+  const at::Tensor g = symmetric(values);
+  const SymmetricEigen eigen = all_eigenpairs(g.to(at::kFloat));
+  EXPECT_TRUE(eigen.is_sound);
+  EXPECT_EQ(eigen.vectors.scalar_type(), at::kFloat);
+  const at::Tensor v = eigen.vectors.to(at::kDouble);
+  EXPECT_LE(relative_error(at::matmul(v.mul(eigen.values), v.t()), g), 1e-5);
+  EXPECT_LE(relative_error(at::matmul(v.t(), v), at::eye(100, at::kDouble)), 1e-5);
+  at::Tensor skew = g.to(at::kFloat);
+  skew[0][4].add_(1.0);
+  EXPECT_FALSE(all_eigenpairs(skew).is_sound);
+}
+
 TEST(AllEigenpairs, OfAMatrixThatIsNotSymmetricAreUnsound) {
   at::Tensor g = symmetric({5, 4, 3, 2, 1});
   g[0][4].add_(1.0);  // LAPACK reads one triangle only

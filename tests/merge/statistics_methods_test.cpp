@@ -109,6 +109,20 @@ TEST(Mats, OfInputsConvergesToRegMean) {
   }
 }
 
+// As models are merged: many steps, in a basis that is itself of fp32.
+TEST(Mats, OfInputsInFp32IsRegMeanToItsRounding) {
+  const auto of = grams(kColumns, 1);
+  std::vector<at::Tensor> inputs;
+  for (const at::Tensor& gram : of) inputs.push_back(gram.to(at::kFloat));
+  std::vector<Update> updates;
+  for (const Update& update : kUpdates) updates.emplace_back(update.dense().to(at::kFloat));
+  const Merged got = merge_mats(Factors(updates), base().to(at::kFloat), {inputs, {}, {}},
+                                {{200, Stopping::kCurrent, 1e-6}, MatsStart::kAverage, 0.3});
+  EXPECT_TRUE(got.findings.solver.converged);
+  EXPECT_EQ(got.update.scalar_type(), at::kFloat);
+  EXPECT_LE(relative_error(got.update, closed_regmean(of, 1.0)), 1e-4);
+}
+
 // Few steps are taken as they are written, many in another basis.
 TEST(Mats, TakesTheSameStepsWhetherFewOrManyAreAllowed) {
   const auto merged = [&](int64_t iterations, const MatsStart start) {
