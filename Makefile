@@ -12,7 +12,7 @@ test: build ; ctest --preset dev
 test-all: build asan ; ctest --preset all
 asan: setup ; cmake --preset asan && cmake --build --preset asan -j $(JOBS) && ctest --preset asan
 fuzz: setup ; cmake --preset asan && cmake --build --preset asan -j $(JOBS) --target fuzz && ASAN_OPTIONS=detect_leaks=0 build-asan/tests/fuzz --seed $$(date +%s) --seconds $(FUZZ_SECONDS)
-bench: build ; cmake --build build --target linalg_bench && build/tests/linalg_bench --benchmark_filter=1024 && .venv/bin/python tests/bench/bench.py --limit 330 && .venv/bin/python tests/bench/plan_bench.py && .venv/bin/python tests/bench/fractions_bench.py --shape vit_b16 --blocks 2 --tasks 8
+bench: build ; tests/bench/quick.sh
 bench-full: build ; cmake --build build --target linalg_bench && build/tests/linalg_bench && .venv/bin/python tests/bench/bench.py --preset full && .venv/bin/python tests/bench/analysis_bench.py --blocks 0
 format: ; git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'tests/*.h' 'tests/*.cpp' | xargs clang-format -i
 check: ; for script in layering hygiene format; do tests/build/$${script}_test.sh || [ $$? = 77 ] || exit 1; done && tools/tidy.sh

@@ -24,7 +24,8 @@ double soundness(const at::Tensor& a) { return a.scalar_type() == at::kFloat ? 1
 // From this part of the pairs on, all of them by divide and conquer take less time.
 constexpr double kPart = 0.4;
 
-// Of the time for all pairs: the tridiagonal form, and per part of the vectors what finds them.
+// Of the time for all pairs: the tridiagonal form, and per part of the vectors what finds them. Not
+// measured by themselves: chosen so that plans fit merges (tests/bench/plan_bench.py).
 constexpr double kTridiagonal = 0.5, kBack = 0.9;
 
 double norm(const at::Tensor& a) { return at::linalg_vector_norm(a).item<double>(); }

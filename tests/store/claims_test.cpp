@@ -109,33 +109,36 @@ TEST_F(ClaimsTest, WorkGivenBackUndoneRemembersWhoDiedOfItBefore) {
 
 TEST_F(ClaimsTest, AHolderElsewhereCountsAsDeadOnceItsFileStoodStillForTheExpiry) {
   leave("unit.1", process_elsewhere(), 3);
-  Claims mine(claims_, milliseconds(150));
+  Claims mine(claims_, milliseconds(1000));
   EXPECT_EQ(mine.take("unit", "work", 3), Outcome::kPerhapsDead);
-  std::this_thread::sleep_for(milliseconds(60));
   EXPECT_EQ(mine.take("unit", "work", 3), Outcome::kPerhapsDead);
-  std::this_thread::sleep_for(milliseconds(150));
+  std::this_thread::sleep_for(milliseconds(1050));
   EXPECT_EQ(mine.take("unit", "work", 3), Outcome::kMine);
 }
 
 // Clocks of other machines, or of this one, may be anything: only that the file changes counts.
 TEST_F(ClaimsTest, AHolderElsewhereThatTouchesItsFileLivesWhateverTheClockSays) {
   leave("unit.1", process_elsewhere(), 3);
-  Claims mine(claims_, milliseconds(150));
+  Claims mine(claims_, milliseconds(300));
   EXPECT_EQ(mine.take("unit", "work", 3), Outcome::kPerhapsDead);
   auto clock = fs::file_time_type::clock::now() + std::chrono::hours(24 * 365);
-  for (int i = 0; i < 5; ++i) {
-    std::this_thread::sleep_for(milliseconds(60));
-    clock -= std::chrono::hours(24 * 100 * i);  // back, and further back
+  for (int i = 0; i < 3; ++i) {
+    std::this_thread::sleep_for(milliseconds(350));   // longer than the expiry, but it was touched
+    clock -= std::chrono::hours(24 * 100 * (i + 1));  // back, and further back
     fs::last_write_time(claims_ / "unit.1", clock);
     EXPECT_EQ(mine.take("unit", "work", 3), Outcome::kTaken) << i;
   }
 }
 
 TEST_F(ClaimsTest, AHolderTouchesItsFileLongBeforeItExpires) {
-  Claims mine(claims_, milliseconds(300));
+  Claims mine(claims_, milliseconds(600));
   ASSERT_EQ(mine.take("unit", "work", 3), Outcome::kMine);
   const auto first = fs::last_write_time(claims_ / "unit.1");
-  std::this_thread::sleep_for(milliseconds(200));
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] { return std::chrono::steady_clock::now() - start; };
+  while (fs::last_write_time(claims_ / "unit.1") == first && elapsed() < milliseconds(600)) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
   EXPECT_NE(fs::last_write_time(claims_ / "unit.1"), first);
 }
 
