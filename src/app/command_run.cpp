@@ -10,6 +10,7 @@
 #include "config/configuration.h"
 #include "config/experiment.h"
 #include "config/mask_rows.h"
+#include "experiment/experiment_status.h"
 #include "experiment/run_estimate.h"
 #include "experiment/runner.h"
 

@@ -14,6 +14,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "config/experiment.h"
+#include "experiment/experiment_status.h"
 #include "experiment/runner.h"
 #include "store/plan.h"
 #include "store/result_store.h"

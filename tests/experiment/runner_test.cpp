@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/safetensors.h"
 #include "config/experiment.h"
+#include "experiment/experiment_status.h"
 #include "experiment/run_estimate.h"
 #include "experiment/two_tasks.h"
 #include "store/plan.h"

@@ -8,6 +8,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "config/experiment.h"
+#include "experiment/experiment_status.h"
 #include "experiment/merge_groups.h"
 #include "experiment/runner.h"
 #include "experiment/shares.h"
