@@ -6,21 +6,10 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "config/grid.h"
 
 namespace isomerge {
 namespace {
-
-// The value of an axis; nothing where it is no number, or the candidate has none.
-std::optional<double> axis_value(const Candidate& candidate, const std::string& axis) {
-  if (axis == "alpha") return candidate.alpha;
-  const auto found = candidate.options.find(axis);
-  if (found == candidate.options.end()) return {};
-  if (const auto* real = std::get_if<double>(&found->second)) return *real;
-  if (const auto* whole = std::get_if<int64_t>(&found->second)) {
-    return static_cast<double>(*whole);
-  }
-  return {};
-}
 
 bool is_integer(const Candidate& candidate, const std::string& axis) {
   return axis != "alpha" && std::holds_alternative<int64_t>(candidate.options.at(axis));
@@ -43,6 +32,12 @@ double half_way(double a, double b) {
 }
 
 }  // namespace
+
+std::optional<double> axis_value(const Candidate& candidate, const std::string& axis) {
+  if (axis == "alpha") return candidate.alpha;
+  const auto found = candidate.options.find(axis);
+  return found == candidate.options.end() ? std::nullopt : number_of(found->second);
+}
 
 std::vector<Candidate> candidates_around(const Row& row, size_t best,
                                          const std::vector<std::string>& axes) {

@@ -10,6 +10,10 @@
 
 namespace isomerge {
 
+// The value of an axis, "alpha" or an option; nothing where it is no number, or the candidate has
+// none.
+std::optional<double> axis_value(const Candidate& candidate, const std::string& axis);
+
 // Candidates beside candidate `best` of the row: for each of `axes` that is a number ("alpha", or
 // an option), half-way to the next smaller and the next larger value that the row has of it, all
 // else as it is. Integers are rounded down; what the row has already is left out. By axis, the

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "config/configuration.h"
-#include "config/grid.h"
 #include "config/mask_rows.h"
+#include "config/refinement.h"
 #include "report/cells.h"
 #include "report/figure_parts.h"
 #include "report/labels.h"
@@ -27,14 +27,6 @@ struct Group {
   std::map<double, std::vector<Place>> places;
   std::vector<Place> without_axis;
 };
-
-std::optional<double> axis_value(const std::string& axis, const Row& row,
-                                 const Candidate& candidate) {
-  if (axis == "alpha") return candidate.alpha;
-  if (axis == "tasks") return static_cast<double>(row.task_set.size());
-  const auto option = candidate.options.find(axis);
-  return option == candidate.options.end() ? std::nullopt : number_of(option->second);
-}
 
 // The row as it is apart from the axis: what its group has in common.
 Row without_axis(Row row, const std::string& axis) {
@@ -87,7 +79,8 @@ std::vector<Group> find_groups(const std::string& axis, const std::vector<const 
     for (size_t i = 0; i < row.candidates.size(); ++i) {
       Place at{&row, i, {}};
       if (scores[i].state == CandidateScore::State::kKnown) at.score = scores[i].value;
-      const std::optional<double> x = axis_value(axis, row, row.candidates[i]);
+      const std::optional<double> x = axis == "tasks" ? static_cast<double>(row.task_set.size())
+                                                      : axis_value(row.candidates[i], axis);
       (x ? group.places[*x] : group.without_axis).push_back(at);
     }
   }
