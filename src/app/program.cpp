@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "linalg/openblas.h"
 
 namespace isomerge {
 namespace {
@@ -81,8 +82,10 @@ std::string program_version() {
 }
 
 std::string version_text() {
-  return fmt::format("isomerge {}\nLibTorch {}{}\nfmt {}.{}.{}\n", program_version(),
+  const std::string kernel = openblas_kernel();
+  return fmt::format("isomerge {}\nLibTorch {}{}\nOpenBLAS {}\nfmt {}.{}.{}\n", program_version(),
                      ISOMERGE_LIBTORCH_VERSION, at::hasCUDA() ? " (CUDA)" : " (CPU)",
+                     kernel.empty() ? "not there: slower products" : "for " + kernel,
                      FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100);
 }
 

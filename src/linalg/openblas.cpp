@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct Library {
   Dsytrd dsytrd = nullptr;
   Dstemr dstemr = nullptr;
   Dormtr dormtr = nullptr;
+  std::string kernel;
   bool is_whole = false;
 };
 
@@ -51,14 +53,45 @@ bool find(void* handle, const char* name, Function* function) {
   return *function != nullptr;
 }
 
+void* open_library() { return ::dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND); }
+
+std::string kernel_of(void* handle) {
+  char* (*name)() = nullptr;
+  return handle != nullptr && find(handle, "openblas_get_corename", &name) ? name() : "";
+}
+
+// OpenBLAS knows processors by their model numbers, and takes one that is newer than itself for the
+// first with SSE3: a fifth of the speed. What the processor can do decides then. It reads the
+// variable as it is loaded, so it is loaded once more; a choice that a person made stays.
+void* open_with_kernel_of_processor() {
+  constexpr const char* kVariable = "OPENBLAS_CORETYPE";
+  void* handle = open_library();
+  if (kernel_of(handle) != "Prescott" || std::getenv(kVariable) != nullptr) return handle;
+  const char* able = nullptr;
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) able = "Haswell";
+  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl")) {
+    able = "SkylakeX";
+  }
+#endif
+  if (able == nullptr) return handle;
+  ::dlclose(handle);
+  ::setenv(kVariable, able, 0);
+  handle = open_library();
+  ::unsetenv(kVariable);
+  return handle;
+}
+
 Library load() {
   Library library;
 #ifndef __SANITIZE_ADDRESS__
   const char* wanted = std::getenv("ISOMERGE_OPENBLAS");
   if (wanted != nullptr && std::string_view(wanted) == "0") return library;
   ::setenv("OPENBLAS_NUM_THREADS", "1", 0);  // no pool of threads that nobody would use
-  void* handle = ::dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+  void* handle = open_with_kernel_of_processor();
   if (handle == nullptr) return library;
+  library.kernel = kernel_of(handle);
   void (*set_threads)(int) = nullptr;
   if (find(handle, "openblas_set_num_threads", &set_threads)) set_threads(1);
   library.is_whole =
@@ -189,6 +222,8 @@ Eigenpairs some_pairs(at::Tensor g, int k) {
 }  // namespace
 
 bool has_openblas() { return library().is_whole; }
+
+std::string openblas_kernel() { return library().kernel; }
 
 std::optional<at::Tensor> openblas_product(const at::Tensor& a, const at::Tensor& b) {
   if (!can_take(a) || !can_take(b) || a.scalar_type() != b.scalar_type()) return std::nullopt;

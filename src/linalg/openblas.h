@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include <ATen/core/Tensor.h>
@@ -21,6 +22,11 @@ namespace isomerge {
 // and if the environment variable ISOMERGE_OPENBLAS is 0. Every function below then gives nothing,
 // as it does for tensors that are not on the CPU.
 bool has_openblas();
+
+// For which kind of processor its products are made, in OpenBLAS's words; empty without it. On a
+// processor that this OpenBLAS does not know it is the nearest kind that the processor is able to,
+// unless the environment variable OPENBLAS_CORETYPE says another.
+std::string openblas_kernel();
 
 // a b [m, n] for matrices of one dtype, fp32 or fp64, with no empty dimension. An operand whose
 // rows or columns are not contiguous is copied.

@@ -255,7 +255,7 @@ TEST(Program, ExplainsItself) {
     expect_mentions(help.out, {"Usage:", "Example:", "--threads", "--device", "--quiet",
                                "--log-level", std::string("isomerge ") + command});
   }
-  expect_mentions(run_isomerge({"--version"}).out, {"isomerge ", "LibTorch "});
+  expect_mentions(run_isomerge({"--version"}).out, {"isomerge ", "LibTorch ", "OpenBLAS "});
   EXPECT_EQ(run_isomerge({}).exit_code, 2);
 }
 

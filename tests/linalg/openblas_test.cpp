@@ -1,5 +1,7 @@
 #include "linalg/openblas.h"
 
+#include <cstdlib>
+
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linalg_eigh.h>
 #include <ATen/ops/matmul.h>
@@ -47,6 +49,18 @@ TEST_F(OpenBlas, ProductIsThatOfLibTorchInEveryLayout) {
       }
     }
   }
+}
+
+// OpenBLAS 0.3.21 takes every processor that is newer than itself for one with SSE3.
+TEST_F(OpenBlas, KernelUsesTheVectorsOfTheProcessor) {
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr) GTEST_SKIP() << "somebody chose the kernel";
+  EXPECT_NE(openblas_kernel(), "");
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx2")) {
+    EXPECT_NE(openblas_kernel(), "Prescott");
+  }
+#endif
+  EXPECT_EQ(std::getenv("OPENBLAS_CORETYPE"), nullptr) << "children would inherit it";
 }
 
 TEST_F(OpenBlas, EmptyMixedAndOtherDtypesAreLeftToLibTorch) {
