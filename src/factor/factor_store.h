@@ -15,7 +15,8 @@ enum class Use {
             // make
 };
 
-// Thread-safety is each store's own. Equal keys mean equal content.
+// Thread-safety is each store's own. Equal keys mean equal content, but for what is kept at hand
+// for whoever comes next: that may be replaced.
 class FactorStore {
  public:
   virtual ~FactorStore() = default;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "linalg/product.h"
+#include "linalg/refine.h"
 
 namespace isomerge {
 namespace {
@@ -160,6 +161,30 @@ Factors::SumVectors Factors::sum_vectors(int64_t k) const {
   return out;
 }
 
+at::Tensor Factors::leading_isometry(const SumVectors& vectors, int64_t k) const {
+  if (!vectors.others.defined() || source_.store == nullptr ||
+      !source_.store->keeps(Use::kAtHand)) {
+    return {};
+  }
+  const std::string neighbour = factor_key("neighbour's isometry", source_.update_keys);
+  at::Tensor isometry;
+  int64_t from = 0;
+  if (const auto known = source_.store->find(neighbour)) {
+    const int64_t count = known->at("count").item<int64_t>();
+    if (count <= k) isometry = known->at("isometry"), from = count;
+  }
+  if (!isometry.defined() || from < k) {
+    const bool is_wide = update(0).size(0) <= update(0).size(1);
+    const at::Tensor shorts = vectors.eigen.vectors.narrow(1, from, k - from).to(dtype());
+    const at::Tensor longs = vectors.others.narrow(0, from, k - from).to(dtype());
+    const at::Tensor more = is_wide ? multiply(shorts, longs) : multiply(longs.t(), shorts.t());
+    isometry = isometry.defined() ? isometry + more : more;
+  }
+  source_.store->put(neighbour, {{"isometry", isometry}, {"count", at::full({1}, k, at::kLong)}},
+                     Use::kAtHand);
+  return isometry;
+}
+
 SymmetricEigen Factors::task_eigen(int64_t t, int64_t k) const {
   const auto compute = [&] {
     return leading_eigenpairs(gram_of_rows(short_side_rows(update(t))), k);
@@ -185,6 +210,7 @@ Residuals::Residuals(const Factors& factors, const Factors::SumVectors& sum, con
   kept_from_ = factors.source_.least_common.value_or(half);
   is_stored_ = common_ >= kept_from_ &&
                (space.complement.defined() || s[-1].item<double>() > kSafe * s[0].item<double>());
+  has_neighbours_ = is_stored_ && factors.source_.store->keeps(Use::kAtHand);
 }
 
 std::string Residuals::key(const char* what, int64_t t) const {
@@ -234,14 +260,34 @@ at::Tensor Residuals::gram(int64_t t) const {
   return gram_of_rows(parts.at("tail").narrow(1, skipped, rest), parts.at("outside"));
 }
 
+// Of a space with some more dimensions, the residual is much the same. That pays where its Gram
+// matrix is much larger than what is wanted of it: where m > n.
+SymmetricEigen Residuals::eigen(int64_t t, int64_t s) const {
+  constexpr int64_t kTimes = 4;
+  const at::Tensor g = gram(t);
+  const int64_t kept = pairs_to_keep(s);
+  if (!has_neighbours_ || space_.complement.defined() || kTimes * kept > g.size(0)) {
+    return leading_eigenpairs(g, s);
+  }
+  FactorStore* store = factors_.source_.store;
+  const std::string neighbour = key("neighbour's vectors", t);
+  std::optional<SymmetricEigen> found;
+  if (const auto known = store->find(neighbour)) {
+    found = refined_eigenpairs(g, known->at("vectors"), s);
+  }
+  if (!found) found = leading_eigenpairs(g, kept);
+  if (found->is_sound) store->put(neighbour, {{"vectors", found->vectors}}, Use::kAtHand);
+  return found->leading(s);
+}
+
 Svd Residuals::triplets(int64_t t, int64_t s) const {
   at::Tensor inside;
-  if (is_stored_ && factors_.source_.store->keeps(Use::kAtHand)) {
+  if (has_neighbours_) {
     inside = space_.complement.defined()
                  ? projection(t).narrow(0, common_ - kept_from_, factors_.directions() - common_)
                  : projection(t).narrow(1, 0, common_);
   }
-  return residual_triplets(factors_.update(t), space_, gram(t), s, inside);
+  return residual_triplets(factors_.update(t), space_, eigen(t, s), s, inside);
 }
 
 at::Tensor sum_of_updates(const std::vector<Update>& updates) {

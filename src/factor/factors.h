@@ -82,6 +82,11 @@ class Factors {
   // sum is not even formed. Cost: sum(), the eigenproblem, 2 m n k flops.
   SumVectors sum_vectors(int64_t k) const;
 
+  // U_k V_k^T [m, n] of the k leading triplets of the sum, as `vectors` has them, in the updates'
+  // dtype; undefined where no neighbours share it in the store, since it costs more than it saves a
+  // single merge. Cost: 2 m n flops for each direction that no neighbour's has.
+  at::Tensor leading_isometry(const SumVectors& vectors, int64_t k) const;
+
   // The k leading eigenpairs, or more, of the Gram matrix of the short side of D_t.
   SymmetricEigen task_eigen(int64_t t, int64_t k) const;
 
@@ -117,6 +122,7 @@ class Residuals {
 
  private:
   at::Tensor gram(int64_t t) const;
+  SymmetricEigen eigen(int64_t t, int64_t s) const;
   at::Tensor projection(int64_t t) const;
   Weights kept_parts(int64_t t) const;
   std::string key(const char* what, int64_t t) const;
@@ -127,6 +133,7 @@ class Residuals {
   int64_t common_;         // dimensions of the space
   int64_t kept_from_ = 0;  // first direction that the store keeps
   bool is_stored_ = false;
+  bool has_neighbours_ = false;  // merges of the same matrix at once, with other common spaces
 };
 
 // sum_t D_t and (1/T) sum_t D_t, in task order and the updates' dtype.

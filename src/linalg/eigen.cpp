@@ -59,6 +59,15 @@ at::Tensor short_side_rows(const at::Tensor& a) { return a.size(0) <= a.size(1) 
 
 at::Tensor singular_values(const SymmetricEigen& eigen) { return eigen.values.clamp_min(0).sqrt(); }
 
+SymmetricEigen SymmetricEigen::leading(int64_t k) const {
+  SymmetricEigen out = *this;
+  if (k >= values.numel()) return out;
+  out.values = values.narrow(0, 0, k);
+  out.vectors = vectors.narrow(1, 0, k);
+  out.next = values[k].item<double>();
+  return out;
+}
+
 SymmetricEigen all_eigenpairs(const at::Tensor& g) { return leading_eigenpairs(g, g.size(0)); }
 
 std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g) {
@@ -82,7 +91,8 @@ SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {
   const int64_t r = g.size(0);
   const int64_t wanted = std::min(k + 1, r);  // one more, for the gap
   const bool is_part = static_cast<double>(wanted) <= kPart * static_cast<double>(r);
-  auto eigen = openblas_eigenpairs(g, is_part ? wanted : r);
+  std::optional<std::pair<at::Tensor, at::Tensor>> eigen;
+  if (is_part || openblas_is_faster()) eigen = openblas_eigenpairs(g, is_part ? wanted : r);
   if (!eigen) eigen = lapack_eigh(g);
   SymmetricEigen out;
   out.is_sound = eigen.has_value();

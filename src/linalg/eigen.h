@@ -18,6 +18,9 @@ struct SymmetricEigen {
   at::Tensor vectors;    // [r, k], orthonormal columns
   double next = 0.0;     // the eigenvalue after the last one here; 0 if there is none
   bool is_sound = true;  // passed the residual and orthogonality checks
+
+  // The k leading pairs, k at most as many as there are; views.
+  SymmetricEigen leading(int64_t k) const;
 };
 
 // Roots of the eigenvalues of a Gram matrix, those below zero by rounding taken as zero. [k]

@@ -223,6 +223,14 @@ Eigenpairs some_pairs(at::Tensor g, int k) {
 
 bool has_openblas() { return library().is_whole; }
 
+bool openblas_is_faster() {
+#ifdef __x86_64__
+  return has_openblas() && !__builtin_cpu_is("intel");
+#else
+  return has_openblas();
+#endif
+}
+
 std::string openblas_kernel() { return library().kernel; }
 
 std::optional<at::Tensor> openblas_product(const at::Tensor& a, const at::Tensor& b) {

@@ -5,13 +5,15 @@
 #include <tuple>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/mm.h>
 
+#include "linalg/probe.h"
 #include "linalg/product.h"
 #include "linalg/svd.h"
 
@@ -57,54 +59,56 @@ at::ScalarType product_dtype(double norms, int64_t directions) {
                                                                                    : at::kDouble;
 }
 
+at::Tensor side_by_side(const at::Tensor& first, const at::Tensor& others) {
+  if (!first.defined()) return others;
+  return others.defined() ? at::cat({first, others}, 1) : first;
+}
+
 OrthonormalBasis lapack_basis(const at::Tensor& basis, int64_t r, NullSpace null_space) {
   const Polar polar = lapack_polar(basis, r, null_space);
+  OrthonormalBasis out{{}, polar.factor, {}, {}};
   // A stack of cores may have more columns than rows.
-  return {polar.factor, {}, polar.cut + std::max<int64_t>(basis.size(1) - basis.size(0), 0)};
+  out.cut = polar.cut + std::max<int64_t>(basis.size(1) - basis.size(0), 0);
+  return out;
 }
 
 // basis^T basis = [[I, x], [x^T, k]], restricted to where it is not the identity.
 struct Restriction {
-  // The directions of the first columns that the others overlap: orthonormal [known, p]. Undefined
-  // if there are none (x = 0) or if nothing is gained by looking for them.
-  at::Tensor z;
-  at::Tensor small;     // x = 0: k; else over the span of z and the others, or the whole matrix
-  int64_t outside = 0;  // columns at the front that `small` leaves out, as the identity
+  at::Tensor z;              // as in OrthonormalBasis
+  at::Tensor small;          // x = 0: k; else over the span of z and the others, or the whole
+  bool has_outside = false;  // first columns that `small` leaves out, as the identity
 };
 
-Restriction restrict(const at::Tensor& basis, int64_t known) {
+// x = first^T others, or nothing if it is zero: a random combination of its columns says so at
+// little cost.
+std::optional<at::Tensor> overlap(const at::Tensor& first, const at::Tensor& others) {
   constexpr double kOrthogonal = 1e-12;
-  const int64_t p = basis.size(1) - known;
-  const at::Tensor others = basis.narrow(1, known, p);
-  const at::Tensor gram = gram_of_rows(others.t().contiguous());
-  if (known == 0) return {{}, gram, 0};
-  at::Tensor x = multiply(basis.narrow(1, 0, known).t(), others);
-  if (x.abs().max().item<double>() <= kOrthogonal) return {{}, gram, known};
-  at::Tensor z;
-  if (4 * p <= 3 * known) std::tie(z, x) = at::linalg_qr(x);
-  const at::Tensor one = at::eye(x.size(0), basis.options());
-  return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0), 0};
+  const auto is_zero = [](const at::Tensor& a) {
+    return a.abs().max().item<double>() <= kOrthogonal;
+  };
+  const at::Tensor combined = at::mm(others, probe(others.size(1), others));
+  if (is_zero(at::mm(first.t(), combined))) return std::nullopt;
+  at::Tensor x = multiply(first.t(), others);
+  return is_zero(x) ? std::nullopt : std::optional(x);
 }
 
-// The root of the whole matrix from that of its restriction: I + z (a - I) z^T and so on.
-at::Tensor extend(const Restriction& part, const at::Tensor& root, int64_t columns) {
-  if (root.size(0) == columns) return root;
-  at::Tensor whole = at::eye(columns, root.options());
-  if (!part.z.defined()) {
-    const int64_t p = columns - part.outside;
-    whole.narrow(0, part.outside, p).narrow(1, part.outside, p).copy_(root);
-    return whole;
-  }
-  const int64_t known = part.z.size(0), p = part.z.size(1);
-  const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
-  const at::Tensor side = multiply(part.z, root.narrow(0, 0, p).narrow(1, p, p));
-  whole.narrow(0, 0, known)
-      .narrow(1, 0, known)
-      .add_(multiply(multiply(part.z, corner), part.z.t()));
-  whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
-  whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
-  whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
-  return whole;
+Restriction restrict(const at::Tensor& first, const at::Tensor& others) {
+  const at::Tensor gram = gram_of_rows(others.t());
+  if (!first.defined()) return {{}, gram, false};
+  const std::optional<at::Tensor> overlaps = overlap(first, others);
+  if (!overlaps) return {{}, gram, true};
+  at::Tensor z, x = *overlaps;
+  if (4 * others.size(1) <= 3 * first.size(1)) std::tie(z, x) = at::linalg_qr(x);
+  const at::Tensor one = at::eye(x.size(0), others.options());
+  return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0), z.defined()};
+}
+
+// What of the root the flat product u.first v.first^T + ... needs beside the identity of the first
+// columns; nothing where it is not kept apart.
+bool is_kept_apart(const OrthonormalBasis& basis) {
+  const bool is_small =
+      !basis.root.defined() || basis.z.defined() || basis.root.size(0) == basis.others.size(1);
+  return basis.first.defined() && basis.others.defined() && is_small;
 }
 
 }  // namespace
@@ -138,43 +142,70 @@ Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r,
   return {factor, s.sum().item<double>(), k - rank.kept, is_tied_after(s, k, r)};
 }
 
-OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
+int64_t OrthonormalBasis::columns() const {
+  return (first.defined() ? first.size(1) : 0) + (others.defined() ? others.size(1) : 0);
+}
+
+at::Tensor OrthonormalBasis::basis() const { return side_by_side(first, others); }
+
+// From that of the restriction: I + z (a - I) z^T and so on.
+at::Tensor OrthonormalBasis::whole_root() const {
+  const int64_t c = columns();
+  if (!root.defined() || root.size(0) == c) return root;
+  at::Tensor whole = at::eye(c, root.options());
+  const int64_t p = others.size(1), known = c - p;
+  if (!z.defined()) {
+    whole.narrow(0, known, p).narrow(1, known, p).copy_(root);
+    return whole;
+  }
+  const at::Tensor corner = root.narrow(0, 0, p).narrow(1, 0, p) - at::eye(p, root.options());
+  const at::Tensor side = multiply(z, root.narrow(0, 0, p).narrow(1, p, p));
+  whole.narrow(0, 0, known).narrow(1, 0, known).add_(multiply(multiply(z, corner), z.t()));
+  whole.narrow(0, 0, known).narrow(1, known, p).copy_(side);
+  whole.narrow(0, known, p).narrow(1, 0, known).copy_(side.t());
+  whole.narrow(0, known, p).narrow(1, known, p).copy_(root.narrow(0, p, p).narrow(1, p, p));
+  return whole;
+}
+
+OrthonormalBasis orthonormalise(const at::Tensor& first, const at::Tensor& others, int64_t r,
                                 NullSpace null_space, Route route) {
-  if (route == Route::kLapack) return lapack_basis(basis, r, null_space);
-  if (basis.size(1) == known) return {basis, {}};
-  const Restriction part = restrict(basis, known);
+  if (route == Route::kLapack) return lapack_basis(side_by_side(first, others), r, null_space);
+  if (!others.defined()) return {first, {}, {}, {}};
+  const Restriction part = restrict(first, others);
   const SymmetricEigen eigen = all_eigenpairs(part.small);
   if (!eigen.is_sound) {
-    OrthonormalBasis out = lapack_basis(basis, r, NullSpace::kZero);
+    OrthonormalBasis out = lapack_basis(side_by_side(first, others), r, NullSpace::kZero);
     out.fallbacks = 1;
     return out;
   }
   const at::Tensor s = singular_values(eigen);
-  const double sigma_1 = std::max(s[0].item<double>(), part.outside > 0 ? 1.0 : 0.0);
+  const double sigma_1 = std::max(s[0].item<double>(), part.has_outside ? 1.0 : 0.0);
   const Rank rank = rank_above(s, null_threshold(r, sigma_1));
   if (rank.is_doubtful) {
-    OrthonormalBasis out = lapack_basis(basis, r, NullSpace::kZero);
+    OrthonormalBasis out = lapack_basis(side_by_side(first, others), r, NullSpace::kZero);
     out.repeats = 1;
     return out;
   }
-  const at::Tensor root = inverse_root(eigen, s, rank.kept);
-  return {basis, extend(part, root, basis.size(1)), s.numel() - rank.kept};
+  OrthonormalBasis out{first, others, inverse_root(eigen, s, rank.kept), part.z};
+  out.cut = s.numel() - rank.kept;
+  return out;
 }
 
 at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,
                    at::ScalarType dtype) {
-  const at::Tensor left = u.basis, right = v.basis.t();
+  const at::Tensor left = u.basis(), right = v.basis().t();
+  const at::Tensor root_u = u.whole_root(), root_v = v.whole_root();
   at::Tensor middle;  // root_u diag(s) root_v
-  if (u.root.defined()) {
-    middle = v.root.defined() ? multiply(u.root * s, v.root) : u.root * s;
-  } else if (v.root.defined()) {
-    middle = v.root * s.unsqueeze(1);
+  if (root_u.defined()) {
+    middle = root_v.defined() ? multiply(root_u * s, root_v) : root_u * s;
+  } else if (root_v.defined()) {
+    middle = root_v * s.unsqueeze(1);
   } else {
     return multiply((left * s).to(dtype), right.to(dtype));
   }
   // The root that is part of the last product amplifies that product's rounding.
   const bool is_wide = left.size(0) <= right.size(1);
-  const at::Tensor& last = is_wide ? v.root : u.root;
+  const at::Tensor& last = is_wide ? root_v : root_u;
   const auto c = static_cast<double>(s.numel());
   const at::ScalarType used =
       last.defined() ? c10::promoteTypes(dtype, product_dtype(norm(last) * std::sqrt(c), s.numel()))
@@ -182,6 +213,43 @@ at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const Orthono
   const at::Tensor product = is_wide ? multiply(multiply(left, middle).to(used), right.to(used))
                                      : multiply(left.to(used), multiply(middle, right).to(used));
   return product.to(dtype);
+}
+
+// With W = [z 0; 0 I] the roots are I + W (a - I) W^T for the small a_u, which is the identity but
+// for the others, and a_v. The product of both bases is then
+//
+//     u.first v.first^T + [u.first z, u.others] (a_u a_v - diag(I, 0)) [v.first z, v.others]^T.
+at::Tensor combine(const OrthonormalBasis& u, double s, const OrthonormalBasis& v,
+                   at::ScalarType dtype, const at::Tensor& first) {
+  const int64_t c = u.columns();
+  if (!first.defined() || !is_kept_apart(u) || !is_kept_apart(v) || u.z.defined()) {
+    const at::Tensor values = at::full({c}, s, (u.others.defined() ? u.others : u.first).options());
+    return combine(u, values, v, dtype);
+  }
+  const int64_t p = u.others.size(1);
+  at::Tensor left = u.others, right = v.others;
+  at::Tensor middle = v.root.defined() ? v.root.clone() : at::eye(p, right.options());
+  const at::Tensor ours = middle.narrow(0, middle.size(0) - p, p);  // rows of the others
+  if (u.root.defined()) ours.copy_(multiply(u.root, ours));
+  if (v.z.defined()) {
+    middle.narrow(0, 0, p).diagonal().sub_(1.0);
+    left = at::cat({multiply(u.first, v.z), left}, 1);
+    right = at::cat({multiply(v.first, v.z), right}, 1);
+  }
+  const bool is_wide = left.size(0) <= right.size(0);
+  if (is_wide) {
+    left = multiply(left, middle);
+  } else {
+    right = multiply(right, middle.t());
+  }
+  // That side amplifies the rounding of the last product.
+  const double norms =
+      norm(is_wide ? left : right) * std::sqrt(static_cast<double>(middle.size(0)));
+  const at::ScalarType used = c10::promoteTypes(dtype, product_dtype(norms, c));
+  const at::Tensor product = used == dtype
+                                 ? at::addmm(first, left.to(used), right.to(used).t())
+                                 : multiply(left.to(used), right.to(used).t()).add_(first);
+  return product.mul_(s).to(dtype);
 }
 
 }  // namespace isomerge

@@ -36,28 +36,41 @@ Polar polar_factor(const at::Tensor& a, int64_t r, NullSpace null_space, Route r
 Polar polar_factor(const at::Tensor& a, const SymmetricEigen& eigen, int64_t r,
                    std::optional<int64_t> leading = {});
 
-// The polar factor of a `basis` [m, c], as a rule with m >= c, kept as a product so that only short
-// matrices are ever multiplied by `root`.
+// The polar factor of a basis [first others] of c columns, as a rule with m >= c, kept as a product
+// so that only short matrices are ever multiplied by its root, (basis^T basis)^(-1/2).
 struct OrthonormalBasis {
-  at::Tensor basis;  // [m, c] fp64
-  at::Tensor root;   // [c, c] fp64: (basis^T basis)^(-1/2); undefined: the identity
-  int64_t cut = 0;   // directions that count as zero
+  at::Tensor first;   // [m, k] fp64: orthonormal columns; undefined: none
+  at::Tensor others;  // [m, p] fp64
+  // What of the root is not the identity: [p, p], over the others alone; [2 p, 2 p], over the span
+  // of `first z` and the others; or all of it, [c, c]. Undefined: nothing.
+  at::Tensor root;
+  at::Tensor z;     // [k, p] orthonormal: the directions of the first columns that others overlap
+  int64_t cut = 0;  // directions that count as zero
   int64_t fallbacks = 0, repeats = 0;  // see Polar
+
+  int64_t columns() const;        // c
+  at::Tensor basis() const;       // [m, c]; copies
+  at::Tensor whole_root() const;  // [c, c]; undefined: the identity. Cost: 4 k p (k + p) flops
 };
 
-// The first `known` columns of the basis are orthonormal already: with p = c - known columns
-// besides, an eigenproblem of size 2 p remains, since the Gram matrix is the identity outside the
-// span of what those overlap; of size p if they overlap nothing.
-//
-// basis  [m, c] fp64, c >= 1, finite.
-// r      full rank of the matrices that the columns were taken from, see null_threshold.
-// cost   kGram: m c (c - known) + the eigenproblem. kLapack: one thin SVD and one product.
-OrthonormalBasis orthonormalise(const at::Tensor& basis, int64_t known, int64_t r,
+// first   [m, k] fp64, orthonormal, or undefined. With p other columns, an eigenproblem of size 2 p
+//         remains, since the Gram matrix is the identity outside the span of what those overlap; of
+//         size p if they overlap nothing.
+// others  [m, p] fp64, finite, k + p >= 1. May be undefined where p = 0.
+// r       full rank of the matrices that the columns were taken from, see null_threshold.
+// cost    kGram: m p (2 k + p) + the eigenproblem. kLapack: one thin SVD and one product.
+OrthonormalBasis orthonormalise(const at::Tensor& first, const at::Tensor& others, int64_t r,
                                 NullSpace null_space, Route route);
 
 // U* diag(s) V*^T [m, n] of two orthonormal bases with c columns each; s [c] fp64. The result, and
 // unless the condition of the bases forbids it the last product of 2 m n c flops, is in `dtype`.
 at::Tensor combine(const OrthonormalBasis& u, const at::Tensor& s, const OrthonormalBasis& v,
                    at::ScalarType dtype);
+
+// The same with all values equal to s. Where u.first v.first^T is at hand as `first` [m, n] in
+// `dtype`, and the others on the left overlap nothing, only their part is computed: a last product
+// of 4 m n p flops.
+at::Tensor combine(const OrthonormalBasis& u, double s, const OrthonormalBasis& v,
+                   at::ScalarType dtype, const at::Tensor& first = {});
 
 }  // namespace isomerge

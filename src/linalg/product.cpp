@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/matmul.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/zeros.h>
 
 #include "linalg/openblas.h"
@@ -12,7 +12,9 @@ namespace isomerge {
 namespace {
 
 void write_product(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b) {
-  if (!openblas_write_product(c, a, b)) c.copy_(at::matmul(a, b));
+  if (openblas_is_faster() && openblas_write_product(c, a, b)) return;
+  at::Tensor out = c;
+  at::mm_out(out, a, b);
 }
 
 // The upper triangle of gram + a a^T, by blocks on and above the diagonal.
@@ -63,8 +65,10 @@ void for_each_widened(const at::Tensor& a, const Use& use) {
 
 at::Tensor multiply(const at::Tensor& a, const at::Tensor& b) {
   if (a.scalar_type() == b.scalar_type()) {
-    if (auto c = openblas_product(a, b)) return *c;
-    return at::matmul(a, b);
+    if (openblas_is_faster()) {
+      if (auto c = openblas_product(a, b)) return *c;
+    }
+    return at::mm(a, b);
   }
   const at::Tensor c = at::empty({a.size(0), b.size(1)}, a.options().dtype(at::kDouble));
   if (a.scalar_type() == at::kFloat) {

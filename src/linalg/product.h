@@ -1,5 +1,5 @@
-// linalg/product.h -- matrix products, by OpenBLAS where it is (linalg/openblas.h), else by
-// LibTorch's own BLAS.
+// linalg/product.h -- matrix products, by OpenBLAS where it is there and the faster one
+// (linalg/openblas.h), else by LibTorch's own BLAS.
 #pragma once
 
 #include <ATen/core/Tensor.h>

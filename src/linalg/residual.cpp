@@ -50,9 +50,8 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
   return gram_of_rows(columns).sub_(gram_of_rows(common));
 }
 
-Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
+Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
                       int64_t s, const at::Tensor& inside) {
-  const SymmetricEigen eigen = leading_eigenpairs(gram, s);
   Svd svd;
   if (!eigen.is_sound) {
     svd = lapack_residual_triplets(d, space, s);

@@ -42,13 +42,13 @@ at::Tensor long_side_vectors(const at::Tensor& c, const SymmetricEigen& eigen, i
 // cost  m <= n: (2 n + m - k) m (m - k) flops; else m n^2 + 2 m n k + n^2 k.
 at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space);
 
-// The s leading triplets of R from its Gram matrix, in fp64. Where the eigenpairs fail their check,
-// LAPACK's SVD of R takes over.
+// The s leading triplets of R from as many eigenpairs of its Gram matrix, in fp64. Where these
+// failed their check, LAPACK's SVD of R takes over.
 //
 // inside  what may be known already: complement^T d [m - k, n] where m <= n, else d^T u [n, k].
-// cost    the eigenproblem; m <= n: 2 m (m - k) s flops and 2 m n s, with `inside` 2 (m - k) n s;
+// cost    m <= n: 2 m (m - k) s flops and 2 m n s, with `inside` 2 (m - k) n s;
 //         else 2 m n s and 4 m k s, with `inside` 2 (m + n) k s.
-Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const at::Tensor& gram,
+Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
                       int64_t s, const at::Tensor& inside = {});
 
 // The same by LAPACK's SVD of R, formed in fp64. Cost: thin_svd() of R + 4 m n k flops.

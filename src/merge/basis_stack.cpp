@@ -30,11 +30,13 @@ void BasisStack::append(const Svd& triplets) {
 
 BasisStack::Orthonormal BasisStack::orthonormalise(int64_t r, bool first_is_orthonormal,
                                                    Findings* findings) && {
-  const int64_t known = first_is_orthonormal ? s_.front().numel() : 0;
   const auto basis_of = [&](std::vector<at::Tensor> blocks) {
-    const at::Tensor all = at::cat(blocks, 1);
+    at::Tensor first, others;
+    if (first_is_orthonormal) first = blocks.front();
+    blocks.erase(blocks.begin(), blocks.begin() + (first_is_orthonormal ? 1 : 0));
+    if (!blocks.empty()) others = at::cat(blocks, 1);
     blocks.clear();  // not twice in memory
-    return isomerge::orthonormalise(all, known, r, null_space_, route_);
+    return isomerge::orthonormalise(first, others, r, null_space_, route_);
   };
   Orthonormal out{basis_of(std::move(u_)), basis_of(std::move(v_)), at::cat(s_, 0)};
   findings->cut += left_out_ + std::max(out.u.cut, out.v.cut);

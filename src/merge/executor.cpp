@@ -4,6 +4,7 @@
 #include <deque>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
@@ -39,13 +40,19 @@ std::vector<std::string> chosen_hashes(const std::vector<std::string>& hashes,
   return out;
 }
 
-// Fewest tasks first: of all merges, they ask most of what is kept of each task.
-std::vector<size_t> order_of(const std::vector<MergePoint>& points) {
+// Fewest tasks first: of all merges, they ask most of what is kept of each task. Of the same tasks
+// the smallest common space first: of all of them, it asks for most vectors beside it, and those of
+// the others are found from there.
+std::vector<size_t> order_of(const Piece& piece, const std::vector<MergePoint>& points) {
+  std::vector<std::pair<size_t, int64_t>> asks;
+  for (const MergePoint& point : points) {
+    const bool is_matrix = is_for_matrix_rule(piece, point.rules);
+    asks.emplace_back(point.tasks.size(), is_matrix ? cost_of(piece, point).common : 0);
+  }
   std::vector<size_t> order(points.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return points[a].tasks.size() < points[b].tasks.size();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return asks[a] < asks[b]; });
   return order;
 }
 
@@ -74,7 +81,6 @@ class Executor {
            const MergeSettings& settings)
       : updates_(updates),
         points_(points),
-        order_(order_of(points)),
         settings_(settings),
         pieces_(cut_into_pieces(updates, points, settings.roles, settings.threads)),
         admission_(admission()) {
@@ -186,7 +192,7 @@ class Executor {
     for (const Update& update : loaded.updates) is_zero.push_back(changes_nothing(update));
     FactorMemory memory(settings_.cache);
     size_t left = points_.size();
-    for (const size_t p : order_) {
+    for (const size_t p : order_of(piece, points_)) {
       const MergePoint& point = points_[p];
       PointResult& result = out.points[p];
       result.has_update = std::any_of(point.tasks.begin(), point.tasks.end(),
@@ -277,7 +283,6 @@ class Executor {
   const Updates& updates_;
   const std::vector<MergePoint>& points_;
   std::vector<std::vector<std::string>> names_;  // of each point's tasks
-  const std::vector<size_t> order_;              // in which the points of a piece are computed
   const MergeSettings& settings_;
   std::vector<Piece> pieces_;
   Admission admission_;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include <ATen/ops/dot.h>
-#include <ATen/ops/full_like.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
@@ -97,6 +96,7 @@ struct Directions {
   BasisStack stack;
   bool has_common = false;
   double sum_of_values = 0.0;
+  at::Tensor isometry = {};  // of the common ones, if it is at hand
 };
 
 // What only this needs is gone before the stack is made orthonormal, every update once it was used.
@@ -114,6 +114,7 @@ Directions collect(Factors factors, const IsoCtsBudget& budget, NullSpace null_s
   Directions out{BasisStack(factors.route(), null_space), common->triplets.s.numel() > 0,
                  common->sum_of_values};
   out.stack.append(common->triplets);
+  out.isometry = factors.leading_isometry(common->vectors, kept);
   const Residuals residuals(factors, common->vectors, common->left);
   const int64_t s = std::min(budget.per_task, factors.directions() - kept);
   findings->cut += factors.tasks() * (budget.per_task - s);
@@ -166,15 +167,16 @@ Merged merge_iso_cts(Factors factors, const IsoCtsOptions& options) {
   }
   const BasisStack::Orthonormal basis =
       std::move(directions.stack).orthonormalise(full, directions.has_common, &merged.findings);
-  const at::Tensor values =
-      options.isotropic ? at::full_like(basis.s, directions.sum_of_values / static_cast<double>(r))
-                        : basis.s;
-  merged.update = combine(basis.u, values, basis.v, product_dtype).to(kind);
+  const double mean = directions.sum_of_values / static_cast<double>(r);
+  merged.update =
+      (options.isotropic ? combine(basis.u, mean, basis.v, product_dtype, directions.isometry)
+                         : combine(basis.u, basis.s, basis.v, product_dtype))
+          .to(kind);
   return merged;
 }
 
 // As TSV-M, and the sum, its left space and what of an update lies in it. Shared are the sum's
-// vectors and what every task has outside the space.
+// vectors, the product of the leading ones and what every task has outside the space.
 MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fraction) {
   const IsoCtsBudget budget = iso_cts_budget(std::min(m, n), tasks, common_fraction);
   MatrixCost cost = iso_c_cost(m, n, tasks);
@@ -198,7 +200,7 @@ MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fract
       t * eigen_work(m <= n ? std::min(m, n) - budget.common : n, budget.per_task) + cubes;
   cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
   const double outside = m <= n ? rest * (rest + static_cast<double>(n)) : r * (2 * r + rest);
-  cost.shared_bytes = static_cast<uint64_t>(8 * (r * r + all + t * outside));
+  cost.shared_bytes = static_cast<uint64_t>(8 * (r * r + 1.5 * all + t * outside));
   return cost;
 }
 

@@ -1,10 +1,13 @@
 #include "factor/factor_memory.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/matmul.h>
 #include <gtest/gtest.h>
 
 #include "factor/factor_cache.h"
 #include "factor/factors.h"
+#include "linalg/svd.h"
 #include "merge/iso_c.h"
 #include "merge/iso_cts.h"
 #include "merge/tsv_m.h"
@@ -76,7 +79,56 @@ TEST(FactorMemory, WhatIsKeptFromTheLeastCommonSpaceOnServesAllLargerOnes) {
   merge_iso_cts(factors_in(&memory, 24, 40, 12), {.common_fraction = 0.5});
   const int64_t before = memory.shared();
   merge_iso_cts(factors_in(&memory, 24, 40, 12), {.common_fraction = 0.75});
-  EXPECT_EQ(memory.shared() - before, 2 + 3 * 2) << "the sum twice; projection and block per task";
+  EXPECT_EQ(memory.shared() - before, 3 + 3 * 2)
+      << "the sum twice and its isometry; projection and block per task";
+}
+
+// Updates whose values fall, m > n: the vectors of a task are found from those of its neighbour.
+Factors falling_factors(FactorStore* store) {
+  std::vector<Update> updates;
+  FactorSource source;
+  source.store = store;
+  for (int t = 0; t < 3; ++t) {
+    const auto seed = static_cast<uint64_t>(100 + 2 * t);
+    const at::Tensor values = at::arange(160, at::kDouble).div(30).add(1).pow(-1.7);
+    const at::Tensor left = random_orthonormal(240, 160, seed) * values;
+    updates.emplace_back(at::matmul(left, random_orthonormal(160, 160, seed + 1)).to(at::kFloat));
+    source.update_keys.push_back("update " + std::to_string(t));
+  }
+  return Factors(std::move(updates), std::move(source));
+}
+
+TEST(FactorMemory, AMergeBesideItsNeighboursIsTheMergeAloneInAnyOrder) {
+  for (const std::vector<double>& fractions :
+       {std::vector<double>{0.6, 0.75, 0.9}, {0.9, 0.75, 0.6}, {0.75, 0.75}}) {
+    FactorMemory memory;
+    for (const double fraction : fractions) {
+      const IsoCtsOptions options{.common_fraction = fraction};
+      const Merged got = merge_iso_cts(falling_factors(&memory), options);
+      const Merged want = merge_iso_cts(falling_factors(nullptr), options);
+      EXPECT_LE(relative_error(got.update.to(at::kDouble), want.update.to(at::kDouble)), 1e-6)
+          << fraction;
+      EXPECT_EQ(got.findings.cut, want.findings.cut);
+      EXPECT_EQ(got.findings.fallbacks, 0);
+    }
+  }
+}
+
+TEST(FactorMemory, TheIsometryOfTheSumGrowsFromThatOfANeighbour) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{24, 40}, {40, 24}}) {
+    FactorMemory memory;
+    const Factors factors = factors_in(&memory, m, n);
+    const Factors::SumVectors vectors = factors.sum_vectors(24);
+    const Svd svd = thin_svd(factors.sum()).leading(24);
+    for (const int64_t k : {5, 9, 9, 7, 24}) {
+      const at::Tensor got = factors.leading_isometry(vectors, k);
+      const at::Tensor want = at::matmul(svd.u.narrow(1, 0, k), svd.vt.narrow(0, 0, k));
+      EXPECT_EQ(got.scalar_type(), at::kFloat);
+      EXPECT_LE(relative_error(got.to(at::kDouble), want), 1e-6) << k;
+    }
+  }
+  const Factors alone = factors_in(nullptr, 24, 40);
+  EXPECT_FALSE(alone.leading_isometry(alone.sum_vectors(24), 9).defined());
 }
 
 }  // namespace

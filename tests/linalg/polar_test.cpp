@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/matmul.h>
@@ -16,6 +17,20 @@
 
 namespace isomerge {
 namespace {
+
+at::Tensor columns(const OrthonormalBasis& basis) {
+  const at::Tensor root = basis.whole_root();
+  return root.defined() ? at::matmul(basis.basis(), root) : basis.basis();
+}
+
+// With the first `known` columns taken as orthonormal.
+OrthonormalBasis orthonormal(const at::Tensor& basis, int64_t known, int64_t r,
+                             Route route = Route::kGram) {
+  const int64_t p = basis.size(1) - known;
+  return orthonormalise(known == 0 ? at::Tensor() : basis.narrow(1, 0, known),
+                        p == 0 ? at::Tensor() : basis.narrow(1, known, p), r, NullSpace::kZero,
+                        route);
+}
 
 TEST(PolarFactor, OfAnOrthonormalMatrixIsItself) {
   const at::Tensor q = random_orthonormal(8, 5, 4);
@@ -77,7 +92,7 @@ TEST(PolarFactor, WhoseRankIsInDoubtIsRepeatedByLapack) {
 TEST(Orthonormalise, RepeatsByLapackWhatIsInDoubt) {
   for (const double factor : {0.97, 1.03}) {
     const at::Tensor basis = with_spectrum(20, 3, {1, 1, factor * null_threshold(20, 1.0)});
-    const OrthonormalBasis gram = orthonormalise(basis, 0, 20, NullSpace::kZero, Route::kGram);
+    const OrthonormalBasis gram = orthonormal(basis, 0, 20);
     EXPECT_EQ(gram.repeats, 1) << factor;
     EXPECT_EQ(gram.cut, factor < 1 ? 1 : 0) << factor;
   }
@@ -119,17 +134,13 @@ TEST(PolarFactor, OfUnsoundEigenpairsFallsBackToLapack) {
       1e-13);
 }
 
-at::Tensor columns(const OrthonormalBasis& basis) {
-  return basis.root.defined() ? at::matmul(basis.basis, basis.root) : basis.basis;
-}
-
 // Columns that overlap the known ones fully, in part and not at all; few of them, and too many for
 // the restricted problem.
 TEST(Orthonormalise, WithKnownColumnsEqualsThePolarFactor) {
   for (const int64_t others : {1, 3, 9, 20}) {
     const at::Tensor known = random_orthonormal(60, 12, 7);
     const at::Tensor basis = at::cat({known, random_tensor({60, others}, 8)}, 1);
-    const OrthonormalBasis got = orthonormalise(basis, 12, 60, NullSpace::kZero, Route::kGram);
+    const OrthonormalBasis got = orthonormal(basis, 12, 60);
     EXPECT_LE(relative_error(columns(got),
                              polar_factor(basis, 60, NullSpace::kZero, Route::kLapack).factor),
               1e-12)
@@ -142,7 +153,7 @@ TEST(Orthonormalise, ColumnsThatOverlapNothingKnownAreMadeOrthonormalAmongThemse
   const at::Tensor q = random_orthonormal(20, 9, 13);
   const at::Tensor others = at::matmul(q.narrow(1, 5, 4), random_tensor({4, 6}, 14).mul(0.1));
   const at::Tensor basis = at::cat({q.narrow(1, 0, 5), others}, 1);
-  const OrthonormalBasis got = orthonormalise(basis, 5, 20, NullSpace::kZero, Route::kGram);
+  const OrthonormalBasis got = orthonormal(basis, 5, 20);
   EXPECT_EQ(got.cut, 2);
   EXPECT_LE(relative_error(columns(got),
                            polar_factor(basis, 20, NullSpace::kZero, Route::kLapack).factor),
@@ -151,14 +162,14 @@ TEST(Orthonormalise, ColumnsThatOverlapNothingKnownAreMadeOrthonormalAmongThemse
 
 TEST(Orthonormalise, OfOrthonormalColumnsAloneIsThem) {
   const at::Tensor q = random_orthonormal(9, 4, 9);
-  EXPECT_TRUE(columns(orthonormalise(q, 4, 9, NullSpace::kZero, Route::kGram)).equal(q));
+  EXPECT_TRUE(columns(orthonormal(q, 4, 9)).equal(q));
 }
 
 TEST(Orthonormalise, ADirectionThatIsThereTwiceIsCutOnceAndShared) {
   const at::Tensor q = random_orthonormal(9, 4, 10);
   const at::Tensor basis = at::cat({q, q.narrow(1, 0, 1)}, 1);
   for (const int64_t known : {0, 4}) {
-    const OrthonormalBasis got = orthonormalise(basis, known, 9, NullSpace::kZero, Route::kGram);
+    const OrthonormalBasis got = orthonormal(basis, known, 9);
     EXPECT_EQ(got.cut, 1) << known;
     EXPECT_LE(relative_error(columns(got),
                              polar_factor(basis, 9, NullSpace::kZero, Route::kLapack).factor),
@@ -171,14 +182,49 @@ TEST(Combine, MultipliesBothFactorsWhicheverSideIsLong) {
   for (const auto& [m, n] : {std::pair<int64_t, int64_t>{20, 9}, {9, 20}}) {
     for (const Route left : {Route::kGram, Route::kLapack}) {
       for (const Route right : {Route::kGram, Route::kLapack}) {
-        const auto u = orthonormalise(random_tensor({m, 5}, 11), 0, 9, NullSpace::kZero, left);
-        const auto v = orthonormalise(random_tensor({n, 5}, 12), 0, 9, NullSpace::kZero, right);
+        const auto u = orthonormal(random_tensor({m, 5}, 11), 0, 9, left);
+        const auto v = orthonormal(random_tensor({n, 5}, 12), 0, 9, right);
         const at::Tensor want = at::matmul(columns(u).mul(s), columns(v).t());
         EXPECT_LE(relative_error(combine(u, s, v, at::kDouble), want), 1e-12);
         EXPECT_EQ(combine(u, s, v, at::kFloat).scalar_type(), at::kFloat);
       }
     }
   }
+}
+
+// As Iso-CTS has them: the others overlap nothing on the left, and on the right something, nothing,
+// or too much for the restricted problem.
+TEST(Combine, BesideTheProductOfTheFirstColumnsIsTheSame) {
+  for (const auto& [m, n] : {std::pair<int64_t, int64_t>{60, 40}, {40, 60}}) {
+    for (const auto& [k, p] : {std::pair<int64_t, int64_t>{20, 6}, {8, 8}, {20, 0}}) {
+      const at::Tensor left = random_orthonormal(m, k + p, 21);
+      const at::Tensor right = random_orthonormal(n, k, 22);
+      const at::Tensor skew = at::matmul(left.narrow(1, k, p), random_tensor({p, p}, 23));
+      const at::Tensor outside = random_tensor({n, p}, 24);
+      const at::Tensor apart = outside - at::matmul(right, at::matmul(right.t(), outside));
+      const auto u = orthonormal(at::cat({left.narrow(1, 0, k), skew}, 1), k, 60);
+      const at::Tensor first = at::matmul(left.narrow(1, 0, k), right.t());
+      for (const at::Tensor& others : {outside, apart}) {
+        const auto v = orthonormal(at::cat({right, others}, 1), k, 60);
+        const at::Tensor want = at::matmul(columns(u), columns(v).t()).mul(0.7);
+        EXPECT_LE(relative_error(combine(u, 0.7, v, at::kDouble, first), want), 1e-11) << m << k;
+        EXPECT_LE(relative_error(combine(u, 0.7, v, at::kDouble), want), 1e-11) << m << k;
+        const at::Tensor single = combine(u, 0.7, v, at::kFloat, first.to(at::kFloat));
+        EXPECT_EQ(single.scalar_type(), at::kFloat);
+        EXPECT_LE(relative_error(single.to(at::kDouble), want), 1e-6) << m << k;
+      }
+    }
+  }
+}
+
+TEST(Combine, BesideAProductUsesItOnlyWhereTheOthersOnTheLeftOverlapNothing) {
+  const auto u =
+      orthonormal(at::cat({random_orthonormal(30, 9, 25), random_tensor({30, 3}, 26)}, 1), 9, 30);
+  const auto v =
+      orthonormal(at::cat({random_orthonormal(20, 9, 27), random_tensor({20, 3}, 28)}, 1), 9, 30);
+  const at::Tensor want = at::matmul(columns(u), columns(v).t());
+  const at::Tensor first = at::matmul(u.first, v.first.t());
+  EXPECT_LE(relative_error(combine(u, 1.0, v, at::kDouble, first), want), 1e-11);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ Svd not_asked_for() {
 }
 
 at::Tensor columns(const OrthonormalBasis& basis) {
-  return basis.root.defined() ? at::matmul(basis.basis, basis.root) : basis.basis;
+  const at::Tensor root = basis.whole_root();
+  return root.defined() ? at::matmul(basis.basis(), root) : basis.basis();
 }
 
 class BasisStackTest : public ::testing::TestWithParam<Route> {};
