@@ -282,10 +282,8 @@ SymmetricEigen Residuals::eigen(int64_t t, int64_t s) const {
 
 Svd Residuals::triplets(int64_t t, int64_t s) const {
   at::Tensor inside;
-  if (has_neighbours_) {
-    inside = space_.complement.defined()
-                 ? projection(t).narrow(0, common_ - kept_from_, factors_.directions() - common_)
-                 : projection(t).narrow(1, 0, common_);
+  if (has_neighbours_ && space_.complement.defined()) {
+    inside = projection(t).narrow(0, common_ - kept_from_, factors_.directions() - common_);
   }
   return residual_triplets(factors_.update(t), space_, eigen(t, s), s, inside);
 }

@@ -13,6 +13,21 @@ namespace {
 
 constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
 
+// d times the eigenvectors, fp64. Of an fp32 matrix in fp32, in a third of the time, where that
+// moves no left vector by more than some 1e-7: what it rounds is of the size of d's mean singular
+// value, and is divided by the vector's own.
+at::Tensor image(const at::Tensor& d, const SymmetricEigen& eigen) {
+  constexpr double kLargest = 8.0;  // of the mean over the smallest
+  if (d.scalar_type() == at::kFloat) {
+    const double mean = at::linalg_vector_norm(d).item<double>() /
+                        std::sqrt(static_cast<double>(std::min(d.size(0), d.size(1))));
+    if (mean <= kLargest * std::sqrt(std::max(eigen.values[-1].item<double>(), 0.0))) {
+      return multiply(d, eigen.vectors.to(at::kFloat)).to(at::kDouble);
+    }
+  }
+  return multiply(d, eigen.vectors);
+}
+
 }  // namespace
 
 Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s) {
@@ -65,10 +80,8 @@ Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const Symmetr
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
     svd.vt = along / svd.s.clamp_min(kTiny).unsqueeze(1);
   } else {
-    const at::Tensor all = multiply(d, eigen.vectors);
-    const at::Tensor common =
-        inside.defined() ? multiply(inside.t(), eigen.vectors) : multiply(space.u.t(), all);
-    const at::Tensor along = all - multiply(space.u, common);
+    const at::Tensor all = image(d, eigen);
+    const at::Tensor along = all.sub_(multiply(space.u, multiply(space.u.t(), all)));
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{0});
     svd.u = along / svd.s.clamp_min(kTiny);
     svd.vt = eigen.vectors.t();

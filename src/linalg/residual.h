@@ -45,9 +45,9 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space);
 // The s leading triplets of R from as many eigenpairs of its Gram matrix, in fp64. Where these
 // failed their check, LAPACK's SVD of R takes over.
 //
-// inside  what may be known already: complement^T d [m - k, n] where m <= n, else d^T u [n, k].
-// cost    m <= n: 2 m (m - k) s flops and 2 m n s, with `inside` 2 (m - k) n s;
-//         else 2 m n s and 4 m k s, with `inside` 2 (m + n) k s.
+// inside  where m <= n, complement^T d [m - k, n] if it is known already.
+// cost    m <= n: 2 m (m - k) s flops and 2 m n s, with `inside` 2 (m - k) n s; else 2 m n s, in
+//         fp32 where the values allow it, and 4 m k s.
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
                       int64_t s, const at::Tensor& inside = {});
 
