@@ -56,13 +56,16 @@ std::vector<Unit> WorkList::ready() {
   return out;
 }
 
-// Named by its first run and what is done with it: whatever else the experiment holds, the same
-// work has the same name.
+// Named by its first run, its tasks and what is done with it: whatever else the experiment holds,
+// the same work has the same name. A run does not tell the tasks: that of the base is the same in
+// every row.
 Unit WorkList::unit_of(size_t row, size_t first, size_t count, std::vector<std::string> tasks,
                        const std::string& split) const {
   const RowSearch& search = *rows_[row].search;
   Unit unit{"", "", row, first, count, std::move(tasks), split};
-  unit.name = run_key(search.run(first, unit.tasks.front(), split));
+  std::string text = run_key(search.run(first, unit.tasks.front(), split));
+  for (const std::string& task : unit.tasks) text += "\n" + task;
+  unit.name = hash_text(text);
   Candidate shown = search.row().candidates[first];
   if (count > 1) shown.alpha.reset();
   unit.label = fmt::format("{}, {}", row_text(search.row(), shown), split);

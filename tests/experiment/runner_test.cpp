@@ -240,6 +240,26 @@ TEST_F(RunnerTest, ChoosesTheFirstHighestMeanNormalisedValidationAccuracy) {
   }
 }
 
+// The base has the same runs whatever tasks a row counts: one row's are not all of the other's.
+TEST_F(RunnerTest, RowsOfOneModelOnMoreTasksAreRunOnAllOfThem) {
+  std::string text = TemporaryFolder::read(file_);
+  text = text.substr(0, text.find("\"methods\"")) +
+         R"("methods": [{"method": "zero_shot", "tasks": [1, 2]}]})";
+  folder_.write("two.json", text);
+  EXPECT_EQ(run("r").failed, 0);
+  const Experiment experiment = read_experiment(file_);
+  const Plan plan = read_plan(folder_ / "r", experiment.stem);
+  const ResultStore store(folder_ / "r");
+  ASSERT_EQ(experiment.rows.size(), 2u);
+  for (const Row& row : experiment.rows) {
+    for (const std::string& task : row.task_set) {
+      const RunDefinition tested =
+          define_run(experiment, row, row.candidates.at(0), task, "test", plan);
+      EXPECT_TRUE(store.find(tested).has_value()) << row.task_set.size() << " tasks: " << task;
+    }
+  }
+}
+
 // The mean of two experts is right for neither: each task alone wants more of its own.
 TEST_F(RunnerTest, ChoosesOnTheTasksThatCountAlone) {
   std::map<std::string, double> shares;
