@@ -160,6 +160,13 @@ TEST(Orthonormalise, ColumnsThatOverlapNothingKnownAreMadeOrthonormalAmongThemse
             1e-9);
 }
 
+// What counts is measured by the first columns too, whose values are 1.
+TEST(Orthonormalise, ColumnsApartThatAreNothingBesideTheFirstAreCut) {
+  const at::Tensor q = random_orthonormal(20, 9, 15);
+  const at::Tensor basis = at::cat({q.narrow(1, 0, 5), q.narrow(1, 5, 4) * 1e-9}, 1);
+  EXPECT_EQ(orthonormal(basis, 5, 20).cut, 4);
+}
+
 TEST(Orthonormalise, OfOrthonormalColumnsAloneIsThem) {
   const at::Tensor q = random_orthonormal(9, 4, 9);
   EXPECT_TRUE(columns(orthonormal(q, 4, 9)).equal(q));

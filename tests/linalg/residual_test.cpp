@@ -48,5 +48,19 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ResidualTest,
                                            std::pair<int64_t, int64_t>{30, 12},
                                            std::pair<int64_t, int64_t>{14, 14}));
 
+// Of an fp32 matrix that is large in the common space and small outside, a product in fp32 would
+// round away what is wanted.
+TEST(ResidualTriplets, OfASmallResidualKeepTheirDigits) {
+  const at::Tensor u = random_orthonormal(60, 3, 31);
+  const at::Tensor d = at::matmul(u, random_tensor({3, 20}, 32) * 1e5)
+                           .add_(random_tensor({60, 20}, 33))
+                           .to(at::kFloat);
+  const LeftSpace space{u, {}};
+  const Svd want = lapack_residual_triplets(d, space, 4);
+  const Svd got = residual_triplets(d, space, leading_eigenpairs(residual_gram(d, space), 4), 4);
+  const at::Tensor overlap = at::matmul(want.u.t(), got.u);
+  EXPECT_LE(relative_error(at::matmul(want.u, overlap), got.u), 3e-5);
+}
+
 }  // namespace
 }  // namespace isomerge
