@@ -75,6 +75,7 @@ def main():
     single, grid, ratio = (statistics.mean(values) for values in (singles, grids, ratios))
     print(f"{args.shape}, {args.blocks or 'all'} blocks, T = {args.tasks}, {args.threads} threads: one "
           f"merge {single:.2f} s, ten in one process {grid:.2f} s = {ratio:.2f} single merges, "
+          f"{ratio / 10:.2f} of ten, "
           f"{(grid - single) / 9:.2f} s for each further fraction; {shared} factors shared; "
           f"{found['peak_memory'] / 2**20:.0f} MiB of memory")
     if args.more:
