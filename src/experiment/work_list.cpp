@@ -21,6 +21,12 @@ std::vector<std::string> evaluated_tasks(const Experiment& experiment) {
   return ordered;
 }
 
+std::string unit_name(const RunDefinition& first, const std::vector<std::string>& tasks) {
+  std::string text = run_key(first);
+  for (const std::string& task : tasks) text += "\n" + task;
+  return hash_text(text);
+}
+
 std::string row_text(const Row& row, const Candidate& candidate) {
   return fmt::format("{}, {} task{}",
                      configuration_text({row.method, candidate.options, candidate.alpha}),
@@ -56,16 +62,11 @@ std::vector<Unit> WorkList::ready() {
   return out;
 }
 
-// Named by its first run, its tasks and what is done with it: whatever else the experiment holds,
-// the same work has the same name. A run does not tell the tasks: that of the base is the same in
-// every row.
 Unit WorkList::unit_of(size_t row, size_t first, size_t count, std::vector<std::string> tasks,
                        const std::string& split) const {
   const RowSearch& search = *rows_[row].search;
   Unit unit{"", "", row, first, count, std::move(tasks), split};
-  std::string text = run_key(search.run(first, unit.tasks.front(), split));
-  for (const std::string& task : unit.tasks) text += "\n" + task;
-  unit.name = hash_text(text);
+  unit.name = unit_name(search.run(first, unit.tasks.front(), split), unit.tasks);
   Candidate shown = search.row().candidates[first];
   if (count > 1) shown.alpha.reset();
   unit.label = fmt::format("{}, {}", row_text(search.row(), shown), split);

@@ -91,6 +91,11 @@ class WorkList {
 // Every task that some row of the experiment evaluates, in suite order.
 std::vector<std::string> evaluated_tasks(const Experiment& experiment);
 
+// Unit::name of work that begins with this run: whatever else an experiment holds, the same work
+// has the same name. A run does not tell the tasks, since that of the base is the same in every
+// row.
+std::string unit_name(const RunDefinition& first, const std::vector<std::string>& tasks);
+
 // "iso_c/null=zero/alpha=1.2, 8 tasks".
 std::string row_text(const Row& row, const Candidate& candidate);
 

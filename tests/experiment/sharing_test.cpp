@@ -13,6 +13,7 @@
 #include "experiment/runner.h"
 #include "experiment/shares.h"
 #include "experiment/two_tasks.h"
+#include "experiment/work_list.h"
 #include "store/plan.h"
 #include "store/result_store.h"
 #include "support/expect_error.h"
@@ -87,8 +88,8 @@ TEST_F(Sharing, WorkOfWhichTwoProcessesDiedIsStoredAsKilledAndTheRestGoesOn) {
   const Experiment asked = read_experiment(file_);
   const Plan plan = read_plan(folder_ / "whole", asked.stem);
   const Row& row = asked.rows.at(4);
-  const std::string unit =
-      run_key(define_run(asked, row, row.candidates[0], row.task_set[0], "val", plan));
+  const std::string unit = unit_name(
+      define_run(asked, row, row.candidates[0], row.task_set[0], "val", plan), row.task_set);
   ProcessIdentity dead = this_process();
   dead.started = "1";
   const nlohmann::ordered_json claim = {
