@@ -89,7 +89,7 @@ Record record_of(const Json& json) {
 
 std::string run_key(const RunDefinition& run) {
   // Sorted keys: nlohmann::json, unlike ordered_json, is a std::map.
-  return hash_text(nlohmann::json::parse(run_json(run).dump()).dump());
+  return hash_text(nlohmann::json(run_json(run)).dump());
 }
 
 Record done_record(RunDefinition run, Outcomes outcomes) {

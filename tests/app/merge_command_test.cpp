@@ -202,24 +202,8 @@ TEST_F(MergeCommand, AnUnwritableFolderIsTheUsersFault) {
 }
 
 TEST_F(MergeCommand, AnInterruptLeavesNothingAndExitsWith75) {
-  // Large enough to be caught at work: 24 matrices of 512 x 512.
-  Weights large;
-  for (int i = 0; i < 24; ++i) {
-    large["w" + std::to_string(i)] =
-        random_tensor({512, 512}, static_cast<uint64_t>(i)).to(at::kFloat);
-  }
-  for (const char* name : {"base", "a", "b"}) {
-    large["w0"] = large["w0"].add(1.0);
-    for (auto& [key, tensor] : large) tensor = tensor.mul(1.25);
-    write_safetensors(path(name), large);
-  }
-  std::string command = "\"$ISOMERGE\"";
-  for (const std::string& word : words({"--quiet", "--threads", "1", "--precision", "fp64"})) {
-    command += " '" + word + "'";
-  }
   const ProgramResult result =
-      run_shell(command + " & pid=$!; for i in $(seq 500); do ls -A " + folder_.path().string() +
-                " | grep -q part && break; sleep 0.02; done; kill -INT $pid; wait $pid");
+      disturb_isomerge(words({"--quiet", "--threads", "1"}), 3, "kill -INT $pid");
   expect_failure(result, 75, {"interrupted"});
 }
 

@@ -2,10 +2,12 @@
 //
 // FAULT=alloc|read|write says which: allocations of 64 KiB and more; reads at an offset of 4 KiB
 // and more, which are those of tensors and images; writes to files. The calls number FAULT_AT to
-// FAULT_AT + FAULT_COUNT - 1, counted from 1, fail with ENOMEM, EIO, ENOSPC. When the process ends,
-// the number of calls goes to the file FAULT_LOG.
+// FAULT_AT + FAULT_COUNT - 1, counted from 1, fail with ENOMEM, EIO, ENOSPC. FAULT=stop fails none:
+// the process stops before such a write until somebody sends SIGCONT. When the process ends, the
+// number of calls goes to the file FAULT_LOG.
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
@@ -69,9 +71,12 @@ ssize_t pread(int file, void* out, size_t bytes, off_t offset) {
 ssize_t write(int file, const void* data, size_t bytes) {
   static const auto next = real<ssize_t (*)(int, const void*, size_t)>("write");
   struct stat status {};
-  if (file > 2 && ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && fails("write")) {
-    errno = ENOSPC;
-    return -1;
+  if (file > 2 && ::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) {
+    if (fails("stop")) std::raise(SIGSTOP);
+    if (fails("write")) {
+      errno = ENOSPC;
+      return -1;
+    }
   }
   return next(file, data, bytes);
 }

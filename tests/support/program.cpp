@@ -16,6 +16,12 @@ std::string quoted(const std::string& word) {
   return out + "'";
 }
 
+std::string command_of(const std::vector<std::string>& words, const std::string& prelude) {
+  std::string command = prelude + " \"$ISOMERGE\"";
+  for (const std::string& word : words) command += " " + quoted(word);
+  return command;
+}
+
 }  // namespace
 
 ProgramResult run_shell(const std::string& command) {
@@ -34,9 +40,16 @@ ProgramResult run_shell(const std::string& command) {
 }
 
 ProgramResult run_isomerge(const std::vector<std::string>& words, const std::string& prelude) {
-  std::string command = prelude + " \"$ISOMERGE\"";
-  for (const std::string& word : words) command += " " + quoted(word);
-  return run_shell(command);
+  return run_shell(command_of(words, prelude));
+}
+
+ProgramResult disturb_isomerge(const std::vector<std::string>& words, int at,
+                               const std::string& deed) {
+  const std::string faults = "LD_PRELOAD=" ISOMERGE_FAULTS " FAULT=stop FAULT_COUNT=1 FAULT_AT=";
+  return run_shell(command_of(words, faults + std::to_string(at)) +
+                   " & pid=$!; while read -r stat </proc/$pid/stat; do case \"$stat\" in "
+                   "*\") T \"*|*\") Z \"*) break;; esac; sleep 0.01; done; " +
+                   deed + "; kill -CONT $pid; wait $pid");
 }
 
 }  // namespace isomerge
