@@ -27,7 +27,7 @@ void require_same_kind(const std::vector<Update>& updates) {
 }
 
 // Raised when the numbers that are stored change.
-constexpr int kRevision = 2;
+constexpr int kRevision = 3;
 
 std::string factor_key(const std::string& kind, const std::vector<std::string>& parts) {
   Hasher hasher;

@@ -23,7 +23,7 @@ constexpr int64_t kRandom = 4;                        // columns beside the star
 // Of the residuals of the first k pairs, relative to the gap behind them. Their norm bounds the
 // angle between the two spans (Davis and Kahan), some fifty times too large where the values
 // spread.
-constexpr double kResidual = 1e-5;
+constexpr double kResidual = 3e-5;
 constexpr double kSmallestGap = 1e-3;  // relative; closer values are as good as equal
 
 // Orthonormal x [r, b] with x^T g x = diag(values), values descending, and g x - x diag(values).
@@ -46,6 +46,13 @@ std::optional<Ritz> ritz_pairs(const at::Tensor& g, const at::Tensor& columns) {
   return Ritz{x, eigen.values, multiply(image, eigen.vectors).sub_(x * eigen.values)};
 }
 
+// Values below the edge of the filter raised to it: columns that grew too much alike, of which
+// rounding made something else.
+Ritz above_edge(const Ritz& ritz, double edge) {
+  const at::Tensor values = ritz.values.clamp_min(edge);
+  return {ritz.x, values, ritz.residual + ritz.x * (ritz.values - values)};
+}
+
 // ||residuals of the first k|| / the gap behind them.
 double distance(const Ritz& ritz, int64_t k) {
   const double last = ritz.values[k - 1].item<double>(), next = ritz.values[k].item<double>();
@@ -53,12 +60,12 @@ double distance(const Ritz& ritz, int64_t k) {
   return at::linalg_vector_norm(ritz.residual.narrow(1, 0, k)).item<double>() / gap;
 }
 
-// The degree that should bring the k-th pair from this distance to a tenth of what is allowed:
-// what the filter leaves of unwanted vectors is 1 / T_degree at the k-th value.
+// The degree that should bring the k-th pair from this distance to a third of what is allowed: what
+// the filter leaves of unwanted vectors is 1 / T_degree at the k-th value.
 int degree_for(const Ritz& ritz, int64_t k, double distance) {
   const double edge = ritz.edge();
   const double at = 2.0 * ritz.values[k - 1].item<double>() / edge - 1.0;
-  const double wanted = std::max(10.0 * distance / kResidual, 2.0);
+  const double wanted = std::max(3.0 * distance / kResidual, 2.0);
   const double degree = std::ceil(std::acosh(wanted) / std::acosh(std::max(at, 1.0 + 1e-6)));
   return static_cast<int>(std::clamp<double>(degree, kLeastDegree, kLargestDegree));
 }
@@ -105,6 +112,7 @@ std::optional<SymmetricEigen> refined_eigenpairs(const at::Tensor& g, const at::
   if (k < 1 || start.size(1) < b || start.size(1) + kRandom > g.size(0)) return std::nullopt;
   const at::Tensor rounded = g.to(at::kFloat);
   at::Tensor columns = start;
+  double edge = 0.0;
   for (int round = 0; round <= kRounds; ++round) {
     const auto all = ritz_pairs(g, columns);
     if (!all) return std::nullopt;
@@ -112,6 +120,8 @@ std::optional<SymmetricEigen> refined_eigenpairs(const at::Tensor& g, const at::
     if (!(ritz.edge() > 0.0)) return std::nullopt;
     const double far = distance(ritz, k);
     if (round > 0 && far <= kResidual) return SymmetricEigen{ritz.values, ritz.x};
+    edge = std::min(std::max(edge, ritz.edge()), ritz.values[k].item<double>());
+    ritz = above_edge(ritz, edge);
     const int degree = degree_for(ritz, k, far);
     if (round == 0) ritz = with_random_columns(g, ritz);
     columns = correction(rounded, ritz, degree).add_(ritz.x);

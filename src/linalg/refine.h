@@ -22,7 +22,7 @@ int64_t pairs_to_keep(int64_t k);
 // start    [r, b], b >= pairs_to_keep(k), columns of no particular length, not all of them zero. A
 //          vector that it lacks altogether is found too: random columns are added.
 // returns  pairs_to_keep(k) Ritz pairs. The first k are eigenpairs, the angle between their span
-//          and the leading one below some 1e-7; the others are for the next start. Nothing where
+//          and the leading one below some 1e-6; the others are for the next start. Nothing where
 //          that takes more than some rounds: LAPACK is the better choice then.
 // cost     a round: about 2 r^2 b flops in fp64 and ten times as many in fp32. Two or three rounds.
 std::optional<SymmetricEigen> refined_eigenpairs(const at::Tensor& g, const at::Tensor& start,

@@ -1,0 +1,156 @@
+#include "linalg/lanczos.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linalg_qr.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/zeros.h>
+
+#include "linalg/probe.h"
+#include "linalg/product.h"
+
+namespace isomerge {
+namespace {
+
+constexpr int64_t kBlock = 8;
+constexpr int64_t kOutside = 16, kOutsideBlock = 4;  // rows of a search outside the space
+
+// Of the residuals of the first k pairs, relative to the gap behind them. Their norm bounds the
+// angle between the two spans (Davis and Kahan), some thirty times too large where values spread.
+constexpr double kResidual = 1e-6;
+constexpr double kSmallestGap = 1e-3;  // relative; closer values are as good as equal
+
+constexpr double kPerBlock = 5.0;    // by which a further block makes that smaller, about
+constexpr double kInvariant = 1e-7;  // of the largest value: what is left of a block is rounding
+
+// rows -= (rows basis^T) basis. Returns the coordinates of what was taken away. Once will do: of
+// the image of a block, little more than the last two blocks have to be taken away, and what
+// rounding leaves of the others, some 1e-12, the next block's turn does not amplify.
+at::Tensor project_out(const at::Tensor& rows, const at::Tensor& basis) {
+  const at::Tensor inside = multiply(rows, basis.t());
+  rows.sub_(multiply(inside, basis));
+  return inside;
+}
+
+// Beyond, LAPACK takes less time.
+int64_t largest_order(int64_t r) { return r / 2; }
+
+at::Tensor random_rows(int64_t count, const at::Tensor& g) {
+  return probe(count * g.size(0), g).view({count, g.size(0)});
+}
+
+// The space that g and a block of random rows span, and g in its coordinates.
+class Krylov {
+ public:
+  Krylov(const at::Tensor& g, int64_t most)
+      : g_(g),
+        rows_(at::empty({most + std::max(kBlock, kOutside), g.size(0)}, g.options())),
+        small_(at::zeros({most + kBlock, most + kBlock}, g.options())) {
+    rows_.narrow(0, 0, kBlock).copy_(std::get<0>(at::linalg_qr(random_rows(kBlock, g).t())).t());
+  }
+
+  int64_t order() const { return order_; }
+  at::Tensor rows() const { return rows_.narrow(0, 0, order_); }
+  SymmetricEigen ritz_pairs() const {
+    return all_eigenpairs(small_.narrow(0, 0, order_).narrow(1, 0, order_));
+  }
+
+  // g rows^T y - rows^T y diag(values) for Ritz pairs: only the last block leaves the space. Its
+  // coordinates in the next block, [kBlock, pairs].
+  at::Tensor residual(const at::Tensor& y) const {
+    return multiply(beside_, y.narrow(0, order_ - kBlock, kBlock));
+  }
+
+  // One more block; false where the space is invariant.
+  bool extend() {
+    const at::Tensor block = rows_.narrow(0, order_, kBlock);
+    const at::Tensor image = multiply(block, g_);
+    if (order_ > 0) {
+      coupling(order_ - kBlock, order_).copy_(beside_.t());
+      coupling(order_, order_ - kBlock).copy_(beside_);
+    }
+    order_ += kBlock;
+    const at::Tensor inside = project_out(image, rows()).narrow(1, order_ - kBlock, kBlock);
+    coupling(order_ - kBlock, order_ - kBlock).copy_((inside + inside.t()) * 0.5);
+    const auto [next, beside] = at::linalg_qr(image.t());
+    rows_.narrow(0, order_, kBlock).copy_(next.t());
+    beside_ = beside;
+    largest_ = std::max(largest_, inside.diagonal().max().item<double>());
+    return beside.diagonal().abs().min().item<double>() > kInvariant * largest_;
+  }
+
+  // The largest Ritz value of a few steps from other random rows, outside of the space: more than
+  // the k-th value if the space lacks a direction that is worth more, since it holds no more
+  // directions of one eigenvalue than a block has. The space is not extended any more after that.
+  double largest_outside() {
+    at::Tensor image = random_rows(kOutsideBlock, g_).clone();
+    const at::Tensor images = at::empty({kOutside, g_.size(0)}, g_.options());
+    for (int64_t found = 0; found < kOutside; found += kOutsideBlock) {
+      project_out(image, rows_.narrow(0, 0, order_ + found));
+      const at::Tensor rows = rows_.narrow(0, order_ + found, kOutsideBlock);
+      rows.copy_(std::get<0>(at::linalg_qr(image.t())).t());
+      image = multiply(rows, g_);
+      images.narrow(0, found, kOutsideBlock).copy_(image);
+    }
+    const at::Tensor small = multiply(rows_.narrow(0, order_, kOutside), images.t());
+    const SymmetricEigen eigen = all_eigenpairs((small + small.t()).mul_(0.5));
+    constexpr double kUnknown = std::numeric_limits<double>::infinity();
+    return eigen.is_sound ? eigen.values[0].item<double>() : kUnknown;
+  }
+
+ private:
+  at::Tensor coupling(int64_t row, int64_t column) const {
+    return small_.narrow(0, row, kBlock).narrow(1, column, kBlock);
+  }
+
+  const at::Tensor& g_;
+  at::Tensor rows_, small_;
+  at::Tensor beside_;  // of the last block and the next one
+  int64_t order_ = 0;
+  double largest_ = 0.0;
+};
+
+// ||residuals of the first k|| / the gap behind them.
+double distance(const Krylov& krylov, const SymmetricEigen& ritz, int64_t k) {
+  const double last = ritz.values[k - 1].item<double>(), next = ritz.values[k].item<double>();
+  const double gap = std::max(last - next, kSmallestGap * last);
+  const at::Tensor residual = krylov.residual(ritz.vectors.narrow(1, 0, k));
+  return at::linalg_vector_norm(residual).item<double>() / gap;
+}
+
+}  // namespace
+
+int64_t lanczos_order(int64_t k) { return (2 * k + 128) / kBlock * kBlock; }
+
+bool lanczos_pays(int64_t r, int64_t k) {
+  return k >= 1 && lanczos_order(k) + 2 * kBlock <= largest_order(r);
+}
+
+std::optional<SymmetricEigen> lanczos_eigenpairs(const at::Tensor& g, int64_t k) {
+  const int64_t most = largest_order(g.size(0));
+  Krylov krylov(g, most);
+  for (int64_t wanted = lanczos_order(k); wanted <= most;) {
+    while (krylov.order() < wanted) {
+      if (!krylov.extend()) return std::nullopt;
+    }
+    const SymmetricEigen ritz = krylov.ritz_pairs();
+    if (!ritz.is_sound || !(ritz.values[k].item<double>() > 0.0)) return std::nullopt;
+    const double far = distance(krylov, ritz, k);
+    if (far <= kResidual) {
+      if (krylov.largest_outside() > ritz.values[k - 1].item<double>()) break;
+      SymmetricEigen found = ritz.leading(k);
+      found.vectors = multiply(krylov.rows().t(), found.vectors);
+      return found;
+    }
+    const double blocks = std::ceil(std::log(far / kResidual) / std::log(kPerBlock));
+    wanted = krylov.order() + kBlock * std::max<int64_t>(static_cast<int64_t>(blocks), 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace isomerge
