@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <fmt/format.h>
@@ -177,8 +178,8 @@ at::Tensor Factors::leading_isometry(const SumVectors& vectors, int64_t k) const
     const bool is_wide = update(0).size(0) <= update(0).size(1);
     const at::Tensor shorts = vectors.eigen.vectors.narrow(1, from, k - from).to(dtype());
     const at::Tensor longs = vectors.others.narrow(0, from, k - from).to(dtype());
-    const at::Tensor more = is_wide ? multiply(shorts, longs) : multiply(longs.t(), shorts.t());
-    isometry = isometry.defined() ? isometry + more : more;
+    const at::Tensor left = is_wide ? shorts : longs.t(), right = is_wide ? longs : shorts.t();
+    isometry = isometry.defined() ? at::addmm(isometry, left, right) : multiply(left, right);
   }
   source_.store->put(neighbour, {{"isometry", isometry}, {"count", at::full({1}, k, at::kLong)}},
                      Use::kAtHand);

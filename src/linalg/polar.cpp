@@ -79,10 +79,10 @@ struct Restriction {
   bool has_outside = false;  // first columns that `small` leaves out, as the identity
 };
 
-// x = first^T others, or nothing if it is zero: a random combination of its columns says so at
-// little cost.
+// x = first^T others, or nothing if it is zero but for what fp32 rounds: a random combination of
+// its columns says so at little cost.
 std::optional<at::Tensor> overlap(const at::Tensor& first, const at::Tensor& others) {
-  constexpr double kOrthogonal = 1e-12;
+  constexpr double kOrthogonal = 1e-6;
   const auto is_zero = [](const at::Tensor& a) {
     return a.abs().max().item<double>() <= kOrthogonal;
   };
@@ -109,6 +109,12 @@ bool is_kept_apart(const OrthonormalBasis& basis) {
   const bool is_small =
       !basis.root.defined() || basis.z.defined() || basis.root.size(0) == basis.others.size(1);
   return basis.first.defined() && basis.others.defined() && is_small;
+}
+
+// [first z, others], or the others alone.
+at::Tensor beside_common(const OrthonormalBasis& basis, const at::Tensor& z, at::ScalarType dtype) {
+  const at::Tensor others = basis.others.to(dtype);
+  return z.defined() ? at::cat({multiply(basis.first.to(dtype), z.to(dtype)), others}, 1) : others;
 }
 
 }  // namespace
@@ -227,29 +233,21 @@ at::Tensor combine(const OrthonormalBasis& u, double s, const OrthonormalBasis& 
     return combine(u, values, v, dtype);
   }
   const int64_t p = u.others.size(1);
-  at::Tensor left = u.others, right = v.others;
-  at::Tensor middle = v.root.defined() ? v.root.clone() : at::eye(p, right.options());
+  at::Tensor middle = v.root.defined() ? v.root.clone() : at::eye(p, v.others.options());
   const at::Tensor ours = middle.narrow(0, middle.size(0) - p, p);  // rows of the others
   if (u.root.defined()) ours.copy_(multiply(u.root, ours));
-  if (v.z.defined()) {
-    middle.narrow(0, 0, p).diagonal().sub_(1.0);
-    left = at::cat({multiply(u.first, v.z), left}, 1);
-    right = at::cat({multiply(v.first, v.z), right}, 1);
-  }
-  const bool is_wide = left.size(0) <= right.size(0);
-  if (is_wide) {
-    left = multiply(left, middle);
-  } else {
-    right = multiply(right, middle.t());
-  }
-  // That side amplifies the rounding of the last product.
-  const double norms =
-      norm(is_wide ? left : right) * std::sqrt(static_cast<double>(middle.size(0)));
+  if (v.z.defined()) middle.narrow(0, 0, p).diagonal().sub_(1.0);
+  const bool is_wide = u.others.size(0) <= v.others.size(0);
+  // The side that takes the roots amplifies the rounding of the last product.
+  const OrthonormalBasis &near = is_wide ? u : v, &far = is_wide ? v : u;
+  const at::Tensor amplified =
+      multiply(beside_common(near, v.z, at::kDouble), is_wide ? middle : middle.t());
+  const double norms = norm(amplified) * std::sqrt(static_cast<double>(middle.size(0)));
   const at::ScalarType used = c10::promoteTypes(dtype, product_dtype(norms, c));
-  const at::Tensor product = used == dtype
-                                 ? at::addmm(first, left.to(used), right.to(used).t())
-                                 : multiply(left.to(used), right.to(used).t()).add_(first);
-  return product.mul_(s).to(dtype);
+  const at::Tensor other = beside_common(far, v.z, used), rounded = amplified.to(used);
+  const at::Tensor &left = is_wide ? rounded : other, &right = is_wide ? other : rounded;
+  if (used == dtype) return at::addmm(first, left, right.t(), s, s);
+  return multiply(left, right.t()).add_(first).mul_(s).to(dtype);
 }
 
 }  // namespace isomerge

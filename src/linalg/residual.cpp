@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
 #include "linalg/product.h"
@@ -13,19 +14,24 @@ namespace {
 
 constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directions are cut later
 
-// d times the eigenvectors, fp64. Of an fp32 matrix in fp32, in a third of the time, where that
-// moves no left vector by more than some 1e-7: what it rounds is of the size of d's mean singular
-// value, and is divided by the vector's own.
-at::Tensor image(const at::Tensor& d, const SymmetricEigen& eigen) {
+// Whether fp32 will do for what is multiplied with an fp32 matrix d: it moves no left vector by
+// more than some 1e-7. What it rounds is of the size of d's mean singular value, and is divided by
+// the vector's own.
+bool may_round(const at::Tensor& d, const SymmetricEigen& eigen) {
   constexpr double kLargest = 8.0;  // of the mean over the smallest
-  if (d.scalar_type() == at::kFloat) {
-    const double mean = at::linalg_vector_norm(d).item<double>() /
-                        std::sqrt(static_cast<double>(std::min(d.size(0), d.size(1))));
-    if (mean <= kLargest * std::sqrt(std::max(eigen.values[-1].item<double>(), 0.0))) {
-      return multiply(d, eigen.vectors.to(at::kFloat)).to(at::kDouble);
-    }
-  }
-  return multiply(d, eigen.vectors);
+  if (d.scalar_type() != at::kFloat) return false;
+  const double mean = at::linalg_vector_norm(d).item<double>() /
+                      std::sqrt(static_cast<double>(std::min(d.size(0), d.size(1))));
+  return mean <= kLargest * std::sqrt(std::max(eigen.values[-1].item<double>(), 0.0));
+}
+
+// (d - u u^T d), u of the space, times the eigenvectors, fp64.
+at::Tensor image_outside(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen) {
+  const at::ScalarType used = may_round(d, eigen) ? at::kFloat : at::kDouble;
+  const at::Tensor all = multiply(d, eigen.vectors.to(used));
+  const bool is_rounded = used == at::kFloat && space.rounded.defined();
+  const at::Tensor common = is_rounded ? space.rounded : space.u.to(used);
+  return at::addmm(all, common, multiply(common.t(), all), 1, -1).to(at::kDouble);
 }
 
 }  // namespace
@@ -80,8 +86,7 @@ Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const Symmetr
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
     svd.vt = along / svd.s.clamp_min(kTiny).unsqueeze(1);
   } else {
-    const at::Tensor all = image(d, eigen);
-    const at::Tensor along = all.sub_(multiply(space.u, multiply(space.u.t(), all)));
+    const at::Tensor along = image_outside(d, space, eigen);
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{0});
     svd.u = along / svd.s.clamp_min(kTiny);
     svd.vt = eigen.vectors.t();

@@ -13,8 +13,9 @@ namespace isomerge {
 // The left space of a matrix c [m, n]: its leading left singular vectors, and for m <= n an
 // orthonormal basis of everything outside them.
 struct LeftSpace {
-  at::Tensor u;           // [m, k], fp64, orthonormal
-  at::Tensor complement;  // m <= n: [m, m - k] with [u complement] orthogonal; else undefined
+  at::Tensor u;             // [m, k], fp64, orthonormal
+  at::Tensor complement;    // m <= n: [m, m - k] with [u complement] orthogonal; else undefined
+  at::Tensor rounded = {};  // m > n: u in fp32, if many tasks' residuals will ask for it
 };
 
 // The k leading triplets of a matrix [m, n] and the space of their left vectors; views, no work.

@@ -55,6 +55,7 @@ std::optional<Common> common_by_gram(const Factors& factors, int64_t k, Findings
       values, k,
       leading_space(vectors.eigen, vectors.others, first.size(0) <= first.size(1), rank.kept));
   common.vectors = std::move(vectors);
+  if (!common.left.complement.defined()) common.left.rounded = common.left.u.to(at::kFloat);
   return common;
 }
 
