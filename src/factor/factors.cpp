@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "linalg/product.h"
-#include "linalg/refine.h"
 
 namespace isomerge {
 namespace {
@@ -261,32 +260,12 @@ at::Tensor Residuals::gram(int64_t t) const {
   return gram_of_rows(parts.at("tail").narrow(1, skipped, rest), parts.at("outside"));
 }
 
-// Of a space with some more dimensions, the residual is much the same. That pays where its Gram
-// matrix is much larger than what is wanted of it: where m > n.
-SymmetricEigen Residuals::eigen(int64_t t, int64_t s) const {
-  constexpr int64_t kTimes = 4;
-  const at::Tensor g = gram(t);
-  const int64_t kept = pairs_to_keep(s);
-  if (!has_neighbours_ || space_.complement.defined() || kTimes * kept > g.size(0)) {
-    return leading_eigenpairs(g, s);
-  }
-  FactorStore* store = factors_.source_.store;
-  const std::string neighbour = key("neighbour's vectors", t);
-  std::optional<SymmetricEigen> found;
-  if (const auto known = store->find(neighbour)) {
-    found = refined_eigenpairs(g, known->at("vectors"), s);
-  }
-  if (!found) found = leading_eigenpairs(g, kept);
-  if (found->is_sound) store->put(neighbour, {{"vectors", found->vectors}}, Use::kAtHand);
-  return found->leading(s);
-}
-
 Svd Residuals::triplets(int64_t t, int64_t s) const {
   at::Tensor inside;
   if (has_neighbours_ && space_.complement.defined()) {
     inside = projection(t).narrow(0, common_ - kept_from_, factors_.directions() - common_);
   }
-  return residual_triplets(factors_.update(t), space_, eigen(t, s), s, inside);
+  return residual_triplets(factors_.update(t), space_, leading_eigenpairs(gram(t), s), s, inside);
 }
 
 at::Tensor sum_of_updates(const std::vector<Update>& updates) {

@@ -122,7 +122,6 @@ class Residuals {
 
  private:
   at::Tensor gram(int64_t t) const;
-  SymmetricEigen eigen(int64_t t, int64_t s) const;
   at::Tensor projection(int64_t t) const;
   Weights kept_parts(int64_t t) const;
   std::string key(const char* what, int64_t t) const;

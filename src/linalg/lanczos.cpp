@@ -125,7 +125,7 @@ double distance(const Krylov& krylov, const SymmetricEigen& ritz, int64_t k) {
 
 }  // namespace
 
-int64_t lanczos_order(int64_t k) { return (2 * k + 128) / kBlock * kBlock; }
+int64_t lanczos_order(int64_t k) { return (2 * k + 136) / kBlock * kBlock; }
 
 bool lanczos_pays(int64_t r, int64_t k) {
   return k >= 1 && lanczos_order(k) + 2 * kBlock <= largest_order(r);

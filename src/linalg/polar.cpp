@@ -98,7 +98,7 @@ Restriction restrict(const at::Tensor& first, const at::Tensor& others) {
   const std::optional<at::Tensor> overlaps = overlap(first, others);
   if (!overlaps) return {{}, gram, true};
   at::Tensor z, x = *overlaps;
-  if (4 * others.size(1) <= 3 * first.size(1)) std::tie(z, x) = at::linalg_qr(x);
+  if (8 * others.size(1) <= 7 * first.size(1)) std::tie(z, x) = at::linalg_qr(x);
   const at::Tensor one = at::eye(x.size(0), others.options());
   return {z, at::cat({at::cat({one, x}, 1), at::cat({x.t(), gram}, 1)}, 0), z.defined()};
 }

@@ -41,8 +41,7 @@ std::vector<std::string> chosen_hashes(const std::vector<std::string>& hashes,
 }
 
 // Fewest tasks first: of all merges, they ask most of what is kept of each task. Of the same tasks
-// the smallest common space first: of all of them, it asks for most vectors beside it, and those of
-// the others are found from there.
+// the smallest common space first: what is kept of it is a part of that of the next one.
 std::vector<size_t> order_of(const Piece& piece, const std::vector<MergePoint>& points) {
   std::vector<std::pair<size_t, int64_t>> asks;
   for (const MergePoint& point : points) {

@@ -160,6 +160,18 @@ TEST(Orthonormalise, ColumnsThatOverlapNothingKnownAreMadeOrthonormalAmongThemse
             1e-9);
 }
 
+TEST(Orthonormalise, AnOverlapThatFp32CouldShowCounts) {
+  const at::Tensor q = random_orthonormal(20, 9, 17);
+  for (const double overlap : {1e-2, 1e-5}) {
+    const at::Tensor others = q.narrow(1, 5, 4) + q.narrow(1, 0, 4) * overlap;
+    const at::Tensor basis = at::cat({q.narrow(1, 0, 5), others}, 1);
+    EXPECT_LE(relative_error(columns(orthonormal(basis, 5, 20)),
+                             polar_factor(basis, 20, NullSpace::kZero, Route::kLapack).factor),
+              1e-12)
+        << overlap;
+  }
+}
+
 // What counts is measured by the first columns too, whose values are 1.
 TEST(Orthonormalise, ColumnsApartThatAreNothingBesideTheFirstAreCut) {
   const at::Tensor q = random_orthonormal(20, 9, 15);
