@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <tuple>
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/addmm.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/linalg_cholesky_ex.h>
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
@@ -18,7 +19,6 @@ namespace isomerge {
 namespace {
 
 constexpr int64_t kBlock = 8;
-constexpr int64_t kOutside = 16, kOutsideBlock = 4;  // rows of a search outside the space
 
 // Of the residuals of the first k pairs, relative to the gap behind them. Their norm bounds the
 // angle between the two spans (Davis and Kahan), some thirty times too large where values spread.
@@ -40,18 +40,15 @@ at::Tensor project_out(const at::Tensor& rows, const at::Tensor& basis) {
 // Beyond, LAPACK takes less time.
 int64_t largest_order(int64_t r) { return r / 2; }
 
-at::Tensor random_rows(int64_t count, const at::Tensor& g) {
-  return probe(count * g.size(0), g).view({count, g.size(0)});
-}
-
 // The space that g and a block of random rows span, and g in its coordinates.
 class Krylov {
  public:
   Krylov(const at::Tensor& g, int64_t most)
       : g_(g),
-        rows_(at::empty({most + std::max(kBlock, kOutside), g.size(0)}, g.options())),
+        rows_(at::empty({most + kBlock, g.size(0)}, g.options())),
         small_(at::zeros({most + kBlock, most + kBlock}, g.options())) {
-    rows_.narrow(0, 0, kBlock).copy_(std::get<0>(at::linalg_qr(random_rows(kBlock, g).t())).t());
+    const at::Tensor start = probe(kBlock * g.size(0), g).view({g.size(0), kBlock});
+    rows_.narrow(0, 0, kBlock).copy_(std::get<0>(at::linalg_qr(start)).t());
   }
 
   int64_t order() const { return order_; }
@@ -84,25 +81,6 @@ class Krylov {
     return beside.diagonal().abs().min().item<double>() > kInvariant * largest_;
   }
 
-  // The largest Ritz value of a few steps from other random rows, outside of the space: more than
-  // the k-th value if the space lacks a direction that is worth more, since it holds no more
-  // directions of one eigenvalue than a block has. The space is not extended any more after that.
-  double largest_outside() {
-    at::Tensor image = random_rows(kOutsideBlock, g_).clone();
-    const at::Tensor images = at::empty({kOutside, g_.size(0)}, g_.options());
-    for (int64_t found = 0; found < kOutside; found += kOutsideBlock) {
-      project_out(image, rows_.narrow(0, 0, order_ + found));
-      const at::Tensor rows = rows_.narrow(0, order_ + found, kOutsideBlock);
-      rows.copy_(std::get<0>(at::linalg_qr(image.t())).t());
-      image = multiply(rows, g_);
-      images.narrow(0, found, kOutsideBlock).copy_(image);
-    }
-    const at::Tensor small = multiply(rows_.narrow(0, order_, kOutside), images.t());
-    const SymmetricEigen eigen = all_eigenpairs((small + small.t()).mul_(0.5));
-    constexpr double kUnknown = std::numeric_limits<double>::infinity();
-    return eigen.is_sound ? eigen.values[0].item<double>() : kUnknown;
-  }
-
  private:
   at::Tensor coupling(int64_t row, int64_t column) const {
     return small_.narrow(0, row, kBlock).narrow(1, column, kBlock);
@@ -121,6 +99,18 @@ double distance(const Krylov& krylov, const SymmetricEigen& ritz, int64_t k) {
   const double gap = std::max(last - next, kSmallestGap * last);
   const at::Tensor residual = krylov.residual(ritz.vectors.narrow(1, 0, k));
   return at::linalg_vector_norm(residual).item<double>() / gap;
+}
+
+// Whether what the pairs leave of g has no eigenvalue above theirs, but for kSmallestGap: then
+// tau I - (g - vectors diag(values) vectors^T) has a Cholesky factor. The gap is larger than what
+// fp32 rounds there.
+bool are_all_above(const at::Tensor& g, const SymmetricEigen& pairs) {
+  const double tau = (1.0 + kSmallestGap) * pairs.values[-1].item<double>();
+  const at::Tensor left =
+      at::addmm(g, pairs.vectors * pairs.values, pairs.vectors.t(), -1.0 / tau, 1.0 / tau);
+  left.diagonal().add_(1.0);
+  const auto [factor, info] = at::linalg_cholesky_ex(left.to(at::kFloat));
+  return info.item<int>() == 0;
 }
 
 }  // namespace
@@ -142,9 +132,9 @@ std::optional<SymmetricEigen> lanczos_eigenpairs(const at::Tensor& g, int64_t k)
     if (!ritz.is_sound || !(ritz.values[k].item<double>() > 0.0)) return std::nullopt;
     const double far = distance(krylov, ritz, k);
     if (far <= kResidual) {
-      if (krylov.largest_outside() > ritz.values[k - 1].item<double>()) break;
       SymmetricEigen found = ritz.leading(k);
       found.vectors = multiply(krylov.rows().t(), found.vectors);
+      if (!are_all_above(g, found)) break;
       return found;
     }
     const double blocks = std::ceil(std::log(far / kResidual) / std::log(kPerBlock));

@@ -1,5 +1,7 @@
 #include "linalg/lanczos.h"
 
+#include <tuple>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/eye.h>
@@ -75,13 +77,19 @@ TEST(LanczosEigenpairs, AreLeftToLapackWhereTheRankIsSmall) {
   EXPECT_FALSE(lanczos_eigenpairs(at::eye(kOrder, at::kDouble), 30).has_value());
 }
 
-// A Krylov space holds no more directions of one value than its blocks have columns.
+// A Krylov space holds no more directions of one value than its blocks have columns, until rounding
+// brings the others in: values that fall slowly and then agree leave it no time for that.
 TEST(LanczosEigenpairs, AreRightWhereMoreDirectionsThanABlockHasShareAValue) {
-  for (const double shared : {3.0, 0.95}) {  // before all others, and among them
-    const at::Tensor values =
-        at::cat({at::full({20}, shared, at::kDouble), spectrum(3.4).narrow(0, 0, kOrder - 20)}, 0);
+  for (const auto& [decay, shared, from] :
+       {std::tuple<double, int64_t, int64_t>{1.5, 9, 0}, {1.5, 12, 5}, {3.4, 20, 5}}) {
+    at::Tensor values = spectrum(decay);
+    values.narrow(0, from, shared).fill_(values[from].item<double>());
     const at::Tensor g = with(values);
-    EXPECT_LE(angle(leading_eigenpairs(g, 30).vectors, by_lapack(g, 30).vectors), 1e-7) << shared;
+    EXPECT_FALSE(lanczos_eigenpairs(g, from + shared).has_value()) << shared;
+    EXPECT_LE(
+        angle(leading_eigenpairs(g, from + shared).vectors, by_lapack(g, from + shared).vectors),
+        1e-7)
+        << shared;
   }
 }
 
@@ -95,7 +103,7 @@ TEST(LanczosEigenpairs, AreTheSameInEveryCall) {
 TEST(LanczosEigenpairs, PayForFewOfManyAlone) {
   EXPECT_TRUE(lanczos_pays(768, 48));
   EXPECT_TRUE(lanczos_pays(768, 96));
-  EXPECT_FALSE(lanczos_pays(768, 192));
+  EXPECT_FALSE(lanczos_pays(768, 128));
   EXPECT_FALSE(lanczos_pays(128, 4));
   EXPECT_FALSE(lanczos_pays(768, 0));
 }
