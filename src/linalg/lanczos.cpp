@@ -32,7 +32,7 @@ constexpr double kInvariant = 1e-7;  // of the largest value: what is left of a 
 // the image of a block, little more than the last two blocks have to be taken away, and what
 // rounding leaves of the others, some 1e-12, the next block's turn does not amplify.
 at::Tensor project_out(const at::Tensor& rows, const at::Tensor& basis) {
-  const at::Tensor inside = multiply(rows, basis.t());
+  at::Tensor inside = multiply(rows, basis.t());
   rows.sub_(multiply(inside, basis));
   return inside;
 }
