@@ -83,7 +83,7 @@ TEST(FactorMemory, WhatIsKeptFromTheLeastCommonSpaceOnServesAllLargerOnes) {
       << "the sum twice and its isometry; projection and block per task";
 }
 
-// Updates whose values fall, m > n: the vectors of a task are found from those of its neighbour.
+// Updates whose values fall as those of trained experts, m > n.
 Factors falling_factors(FactorStore* store) {
   std::vector<Update> updates;
   FactorSource source;
