@@ -65,6 +65,9 @@ class Factors {
   // sum_t D_t in task order, fp64. Cost: T passes.
   at::Tensor sum() const;
 
+  // Not below the Frobenius norm of D_t and at most a hundredth above it. Cost: a pass over D_t.
+  double norm_bound(int64_t t) const;
+
   // How many singular values of the sum count (linalg/rank.h, null_threshold). Cost: sum() and
   // sum_eigen(); by kLapack the values of one SVD.
   int64_t rank_of_sum() const;
@@ -123,6 +126,7 @@ class Residuals {
  private:
   at::Tensor gram(int64_t t) const;
   at::Tensor projection(int64_t t) const;
+  at::Tensor tall_gram(int64_t t, const Weights& parts) const;
   Weights kept_parts(int64_t t) const;
   std::string key(const char* what, int64_t t) const;
 

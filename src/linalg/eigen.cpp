@@ -72,7 +72,7 @@ SymmetricEigen SymmetricEigen::leading(int64_t k) const {
   return out;
 }
 
-SymmetricEigen all_eigenpairs(const at::Tensor& g) { return leading_eigenpairs(g, g.size(0)); }
+SymmetricEigen all_eigenpairs(const at::Tensor& g) { return lapack_eigenpairs(g, g.size(0)); }
 
 std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g) {
   try {
@@ -93,10 +93,14 @@ double eigen_work(int64_t r, int64_t k) {
 }
 
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k) {
-  const int64_t r = g.size(0);
-  if (lanczos_pays(r, k) && g.scalar_type() == at::kDouble) {
+  if (lanczos_pays(g.size(0), k) && g.scalar_type() == at::kDouble) {
     if (auto found = lanczos_eigenpairs(g, k)) return *found;
   }
+  return lapack_eigenpairs(g, k);
+}
+
+SymmetricEigen lapack_eigenpairs(const at::Tensor& g, int64_t k) {
+  const int64_t r = g.size(0);
   const int64_t wanted = std::min(k + 1, r);  // one more, for the gap
   const bool is_part = static_cast<double>(wanted) <= kPart * static_cast<double>(r);
   std::optional<std::pair<at::Tensor, at::Tensor>> eigen;

@@ -37,8 +37,11 @@ SymmetricEigen all_eigenpairs(const at::Tensor& g);
 // r^3 flops.
 std::optional<at::Tensor> all_eigenvalues(const at::Tensor& g);
 
-// The k leading eigenpairs, 0 <= k <= r. Few of them cost less than all: by Lanczos
-// (linalg/lanczos.h), or where OpenBLAS is (linalg/openblas.h).
+// The k leading eigenpairs, 0 <= k <= r, by LAPACK. Few of them cost less than all where OpenBLAS
+// is (linalg/openblas.h).
+SymmetricEigen lapack_eigenpairs(const at::Tensor& g, int64_t k);
+
+// The same, by Lanczos where that costs less (linalg/lanczos.h).
 SymmetricEigen leading_eigenpairs(const at::Tensor& g, int64_t k);
 
 // What leading_eigenpairs() of order r takes, in units of which all r pairs take r^3.

@@ -23,7 +23,9 @@ constexpr int64_t kBlock = 8;
 // Of the residuals of the first k pairs, relative to the gap behind them. Their norm bounds the
 // angle between the two spans (Davis and Kahan), some thirty times too large where values spread.
 constexpr double kResidual = 1e-6;
-constexpr double kSmallestGap = 1e-3;  // relative; closer values are as good as equal
+
+// Relative. Closer values are as good as equal.
+constexpr double kSmallestGap = 1e-3;
 
 constexpr double kPerBlock = 5.0;    // by which a further block makes that smaller, about
 constexpr double kInvariant = 1e-7;  // of the largest value: what is left of a block is rounding
@@ -53,8 +55,8 @@ class Krylov {
 
   int64_t order() const { return order_; }
   at::Tensor rows() const { return rows_.narrow(0, 0, order_); }
-  SymmetricEigen ritz_pairs() const {
-    return all_eigenpairs(small_.narrow(0, 0, order_).narrow(1, 0, order_));
+  SymmetricEigen ritz_pairs(int64_t k) const {
+    return lapack_eigenpairs(small_.narrow(0, 0, order_).narrow(1, 0, order_), k);
   }
 
   // g rows^T y - rows^T y diag(values) for Ritz pairs: only the last block leaves the space. Its
@@ -93,12 +95,20 @@ class Krylov {
   double largest_ = 0.0;
 };
 
-// ||residuals of the first k|| / the gap behind them.
-double distance(const Krylov& krylov, const SymmetricEigen& ritz, int64_t k) {
-  const double last = ritz.values[k - 1].item<double>(), next = ritz.values[k].item<double>();
-  const double gap = std::max(last - next, kSmallestGap * last);
-  const at::Tensor residual = krylov.residual(ritz.vectors.narrow(1, 0, k));
-  return at::linalg_vector_norm(residual).item<double>() / gap;
+// ||residuals of the Ritz pairs|| / the gap behind them.
+double distance(const Krylov& krylov, const SymmetricEigen& ritz) {
+  const double last = ritz.values[-1].item<double>();
+  const double gap = std::max(last - ritz.next, kSmallestGap * last);
+  return at::linalg_vector_norm(krylov.residual(ritz.vectors)).item<double>() / gap;
+}
+
+// Whether as many values agree as a block has columns: there may be more of these then. Of fewer
+// none is missing, but for a start that has nothing of it in any of its columns.
+bool may_share_a_value(const at::Tensor& values) {
+  if (values.numel() < kBlock) return false;
+  const int64_t pairs = values.numel() - kBlock + 1;
+  const at::Tensor first = values.narrow(0, 0, pairs), last = values.narrow(0, kBlock - 1, pairs);
+  return (first - last).le(kSmallestGap * first).any().item<bool>();
 }
 
 // Whether what the pairs leave of g has no eigenvalue above theirs, but for kSmallestGap: then
@@ -128,13 +138,13 @@ std::optional<SymmetricEigen> lanczos_eigenpairs(const at::Tensor& g, int64_t k)
     while (krylov.order() < wanted) {
       if (!krylov.extend()) return std::nullopt;
     }
-    const SymmetricEigen ritz = krylov.ritz_pairs();
-    if (!ritz.is_sound || !(ritz.values[k].item<double>() > 0.0)) return std::nullopt;
-    const double far = distance(krylov, ritz, k);
+    const SymmetricEigen ritz = krylov.ritz_pairs(k);
+    if (!ritz.is_sound || !(ritz.next > 0.0)) return std::nullopt;
+    const double far = distance(krylov, ritz);
     if (far <= kResidual) {
-      SymmetricEigen found = ritz.leading(k);
-      found.vectors = multiply(krylov.rows().t(), found.vectors);
-      if (!are_all_above(g, found)) break;
+      SymmetricEigen found = ritz;
+      found.vectors = multiply(krylov.rows().t(), ritz.vectors);
+      if (may_share_a_value(found.values) && !are_all_above(g, found)) break;
       return found;
     }
     const double blocks = std::ceil(std::log(far / kResidual) / std::log(kPerBlock));

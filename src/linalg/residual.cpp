@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
 #include "linalg/product.h"
@@ -17,21 +16,25 @@ constexpr double kTiny = 1e-300;  // keeps 0 / 0 from becoming NaN; such directi
 // Whether fp32 will do for what is multiplied with an fp32 matrix d: it moves no left vector by
 // more than some 1e-7. What it rounds is of the size of d's mean singular value, and is divided by
 // the vector's own.
-bool may_round(const at::Tensor& d, const SymmetricEigen& eigen) {
+bool may_round(const at::Tensor& d, const SymmetricEigen& eigen,
+               const std::optional<double>& norm) {
   constexpr double kLargest = 8.0;  // of the mean over the smallest
   if (d.scalar_type() != at::kFloat) return false;
-  const double mean = at::linalg_vector_norm(d).item<double>() /
+  const double mean = (norm ? *norm : at::linalg_vector_norm(d).item<double>()) /
                       std::sqrt(static_cast<double>(std::min(d.size(0), d.size(1))));
   return mean <= kLargest * std::sqrt(std::max(eigen.values[-1].item<double>(), 0.0));
 }
 
 // (d - u u^T d), u of the space, times the eigenvectors, fp64.
-at::Tensor image_outside(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen) {
-  const at::ScalarType used = may_round(d, eigen) ? at::kFloat : at::kDouble;
+at::Tensor image_outside(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
+                         const KnownParts& known) {
+  const at::ScalarType used = may_round(d, eigen, known.norm) ? at::kFloat : at::kDouble;
   const at::Tensor all = multiply(d, eigen.vectors.to(used));
   const bool is_rounded = used == at::kFloat && space.rounded.defined();
   const at::Tensor common = is_rounded ? space.rounded : space.u.to(used);
-  return at::addmm(all, common, multiply(common.t(), all), 1, -1).to(at::kDouble);
+  const at::Tensor inside = known.inside.defined() ? multiply(known.inside, eigen.vectors).to(used)
+                                                   : multiply(common.t(), all);
+  return (all - multiply(common, inside)).to(at::kDouble);
 }
 
 }  // namespace
@@ -72,7 +75,7 @@ at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space) {
 }
 
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
-                      int64_t s, const at::Tensor& inside) {
+                      int64_t s, const KnownParts& known) {
   Svd svd;
   if (!eigen.is_sound) {
     svd = lapack_residual_triplets(d, space, s);
@@ -82,11 +85,11 @@ Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const Symmetr
   if (space.complement.defined()) {
     svd.u = multiply(space.complement, eigen.vectors);
     const at::Tensor along =
-        inside.defined() ? multiply(eigen.vectors.t(), inside) : multiply(svd.u.t(), d);
+        known.inside.defined() ? multiply(eigen.vectors.t(), known.inside) : multiply(svd.u.t(), d);
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{1});
     svd.vt = along / svd.s.clamp_min(kTiny).unsqueeze(1);
   } else {
-    const at::Tensor along = image_outside(d, space, eigen);
+    const at::Tensor along = image_outside(d, space, eigen, known);
     svd.s = at::linalg_vector_norm(along, 2, at::IntArrayRef{0});
     svd.u = along / svd.s.clamp_min(kTiny);
     svd.vt = eigen.vectors.t();

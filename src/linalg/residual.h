@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include <ATen/core/Tensor.h>
 
@@ -43,14 +44,19 @@ at::Tensor long_side_vectors(const at::Tensor& c, const SymmetricEigen& eigen, i
 // cost  m <= n: (2 n + m - k) m (m - k) flops; else m n^2 + 2 m n k + n^2 k.
 at::Tensor residual_gram(const at::Tensor& d, const LeftSpace& space);
 
+// What is known of d before.
+struct KnownParts {
+  at::Tensor inside = {};           // m <= n: complement^T d [m - k, n]; else u^T d [k, n]; fp64
+  std::optional<double> norm = {};  // Frobenius, to a few hundredths
+};
+
 // The s leading triplets of R from as many eigenpairs of its Gram matrix, in fp64. Where these
 // failed their check, LAPACK's SVD of R takes over.
 //
-// inside  where m <= n, complement^T d [m - k, n] if it is known already.
-// cost    m <= n: 2 m (m - k) s flops and 2 m n s, with `inside` 2 (m - k) n s; else 2 m n s, in
-//         fp32 where the values allow it, and 4 m k s.
+// cost  m <= n: 2 m (m - k) s flops and 2 m n s, with known.inside 2 (m - k) n s; else 2 m n s, in
+//       fp32 where the values allow it, and 4 m k s, with known.inside 2 (m + n) k s.
 Svd residual_triplets(const at::Tensor& d, const LeftSpace& space, const SymmetricEigen& eigen,
-                      int64_t s, const at::Tensor& inside = {});
+                      int64_t s, const KnownParts& known = {});
 
 // The same by LAPACK's SVD of R, formed in fp64. Cost: thin_svd() of R + 4 m n k flops.
 Svd lapack_residual_triplets(const at::Tensor& d, const LeftSpace& space, int64_t s);

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/ops/dot.h>
-#include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
@@ -68,28 +66,18 @@ Common common_by_lapack(const Factors& factors, int64_t k, NullSpace null_space)
   return common_of(all.s, k, std::move(space));
 }
 
-// Not below the Frobenius norm and at most a hundredth above it. Squares in fp32 take a quarter of
-// the time that exact ones take, unless they leave its range.
-double frobenius_bound(const at::Tensor& update) {
-  constexpr double kMargin = 1.01, kSmall = 1e-24, kLarge = 1e36;
-  const at::Tensor entries = update.reshape({-1});
-  const double square = at::dot(entries, entries).item<double>();
-  if (square > kSmall && square < kLarge) return kMargin * std::sqrt(square);
-  return at::linalg_vector_norm(update, 2, at::OptionalIntArrayRef(), false, at::kDouble)
-      .item<double>();
-}
-
 // The threshold needs sigma_1(D_t) only if the update is larger than the sum and the smallest kept
 // value is so small that the bound by the Frobenius norm does not settle the matter.
-double residual_threshold(int64_t r, const at::Tensor& update, const at::Tensor& kept_values,
+double residual_threshold(const Factors& factors, int64_t t, const at::Tensor& kept_values,
                           double sigma_1_of_sum) {
-  const double bound = frobenius_bound(update);
+  const int64_t r = factors.rank();
+  const double bound = factors.norm_bound(t);
   const double smallest = kept_values[-1].item<double>();
   if (bound <= sigma_1_of_sum ||
       smallest > 8.0 * null_threshold(r, std::max(bound, sigma_1_of_sum))) {
     return null_threshold(r, sigma_1_of_sum);
   }
-  return null_threshold(r, std::max(spectral_norm(update), sigma_1_of_sum));
+  return null_threshold(r, std::max(spectral_norm(factors.update(t)), sigma_1_of_sum));
 }
 
 // The common directions, then every task's own.
@@ -125,8 +113,7 @@ Directions collect(Factors factors, const IsoCtsBudget& budget, NullSpace null_s
       return lapack_residual_triplets(factors.update(t), common->left, s);
     };
     const Svd task = is_gram ? residuals.triplets(t, s) : by_lapack();
-    out.stack.append(task, residual_threshold(r, factors.update(t), task.s, common->sigma_1),
-                     by_lapack);
+    out.stack.append(task, residual_threshold(factors, t, task.s, common->sigma_1), by_lapack);
     findings->tied += is_tied_cut(task, r) ? 1 : 0;
     out.sum_of_values += task.s.sum().item<double>();
     factors.release(t);
@@ -200,7 +187,7 @@ MatrixCost iso_cts_cost(int64_t m, int64_t n, int64_t tasks, double common_fract
   cost.eigen +=
       t * eigen_work(m <= n ? std::min(m, n) - budget.common : n, budget.per_task) + cubes;
   cost.workspace = static_cast<uint64_t>(8 * (2 * all + 2 * stack + 6 * r * r));
-  const double outside = m <= n ? rest * (rest + static_cast<double>(n)) : r * (2 * r + rest);
+  const double outside = m <= n ? rest * (rest + static_cast<double>(n)) : r * (3 * r + rest);
   cost.shared_bytes = static_cast<uint64_t>(8 * (r * r + 1.5 * all + t * outside));
   return cost;
 }

@@ -79,8 +79,8 @@ TEST(FactorMemory, WhatIsKeptFromTheLeastCommonSpaceOnServesAllLargerOnes) {
   merge_iso_cts(factors_in(&memory, 24, 40, 12), {.common_fraction = 0.5});
   const int64_t before = memory.shared();
   merge_iso_cts(factors_in(&memory, 24, 40, 12), {.common_fraction = 0.75});
-  EXPECT_EQ(memory.shared() - before, 3 + 3 * 2)
-      << "the sum twice and its isometry; projection and block per task";
+  EXPECT_EQ(memory.shared() - before, 3 + 3 * 3)
+      << "the sum twice and its isometry; projection, block and norm per task";
 }
 
 // Updates whose values fall as those of trained experts, m > n.

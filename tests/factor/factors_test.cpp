@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
@@ -45,6 +46,16 @@ TEST(Factors, OfSinglePrecisionGoThroughGramMatricesOfDoublePrecisionThroughLapa
   EXPECT_EQ(Factors({Update(at::zeros({2, 2}))}).route(), Route::kGram);
   EXPECT_EQ(Factors({Update(at::zeros({2, 2}, at::kDouble))}).route(), Route::kLapack);
   EXPECT_EQ(Factors({Update(at::zeros({2, 2}))}).by_lapack().route(), Route::kLapack);
+}
+
+TEST(Factors, BoundTheNormOfAnUpdateWhateverItsSize) {
+  const at::Tensor update = random_tensor({30, 20}, 4).to(at::kFloat);
+  const double norm = update.to(at::kDouble).norm().item<double>();
+  for (const double size : {1.0, 1e-15, 1e20}) {
+    const double bound = Factors({Update(update * size)}).norm_bound(0);
+    EXPECT_GE(bound, norm * size * (1.0 - 1e-6)) << size;
+    EXPECT_LE(bound, norm * size * 1.011) << size;
+  }
 }
 
 TEST(Factors, SumInDoublePrecisionWhateverTheUpdatesAre) {

@@ -43,6 +43,23 @@ TEST_P(ResidualTest, TripletsAreThoseOfWhatTheProjectionLeaves) {
   EXPECT_LE(at::matmul(u.t(), got.u).abs().max().item<double>(), 1e-12) << "outside the space";
 }
 
+TEST_P(ResidualTest, TripletsAreTheSameWhereAPartOfTheMatrixIsKnown) {
+  const at::Tensor c = random_tensor({GetParam().first, GetParam().second}, 1);
+  const at::Tensor d = random_tensor({GetParam().first, GetParam().second}, 2);
+  const CommonSpace space = space_of(c, 6);
+  const SymmetricEigen eigen = leading_eigenpairs(residual_gram(d, space.left), 3);
+  const at::Tensor& basis = space.left.complement.defined() ? space.left.complement : space.left.u;
+  const at::Tensor inside = at::matmul(basis.t(), d);
+  const Svd want = residual_triplets(d, space.left, eigen, 3);
+  const Svd got = residual_triplets(d, space.left, eigen, 3, {inside, d.norm().item<double>()});
+  EXPECT_LE(relative_error(got.u, want.u), 1e-12);
+  EXPECT_LE(relative_error(got.s, want.s), 1e-12);
+  EXPECT_LE(relative_error(got.vt, want.vt), 1e-12);
+  const Svd other =
+      residual_triplets(d, space.left, eigen, 3, {inside * 2.0, d.norm().item<double>()});
+  EXPECT_GE(relative_error(other.s, want.s), 0.01) << "what is known is used";
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, ResidualTest,
                          ::testing::Values(std::pair<int64_t, int64_t>{12, 30},
                                            std::pair<int64_t, int64_t>{30, 12},
@@ -60,6 +77,21 @@ TEST(ResidualTriplets, OfASmallResidualKeepTheirDigits) {
   const Svd got = residual_triplets(d, space, leading_eigenpairs(residual_gram(d, space), 4), 4);
   const at::Tensor overlap = at::matmul(want.u.t(), got.u);
   EXPECT_LE(relative_error(at::matmul(want.u, overlap), got.u), 3e-5);
+}
+
+TEST(ResidualTriplets, AKnownNormDecidesWhetherFp32WillDo) {
+  const at::Tensor u = random_orthonormal(60, 3, 31);
+  const at::Tensor d = random_tensor({60, 20}, 33).to(at::kFloat);
+  const LeftSpace space{u, {}};
+  const SymmetricEigen eigen = leading_eigenpairs(residual_gram(d, space), 4);
+  const double norm = d.norm().item<double>();
+  const auto u_for = [&](double known) {
+    return residual_triplets(d, space, eigen, 4, {{}, known}).u;
+  };
+  EXPECT_TRUE(u_for(norm).equal(residual_triplets(d, space, eigen, 4).u));
+  const at::Tensor exact = u_for(100.0 * norm);
+  EXPECT_LE(relative_error(u_for(norm), exact), 1e-6);
+  EXPECT_GE(relative_error(u_for(norm), exact), 1e-9) << "in fp32";
 }
 
 }  // namespace
