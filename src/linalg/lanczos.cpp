@@ -111,11 +111,12 @@ bool may_share_a_value(const at::Tensor& values) {
   return (first - last).le(kSmallestGap * first).any().item<bool>();
 }
 
-// Whether what the pairs leave of g has no eigenvalue above theirs, but for kSmallestGap: then
-// tau I - (g - vectors diag(values) vectors^T) has a Cholesky factor. The gap is larger than what
-// fp32 rounds there.
-bool are_all_above(const at::Tensor& g, const SymmetricEigen& pairs) {
-  const double tau = (1.0 + kSmallestGap) * pairs.values[-1].item<double>();
+// Whether what the pairs leave of g has no eigenvalue above the next one, but for kSmallestGap:
+// then tau I - (g - vectors diag(values) vectors^T) has a Cholesky factor. The gap is larger than
+// what fp32 rounds there.
+bool are_leading(const at::Tensor& g, const SymmetricEigen& pairs) {
+  const double last = pairs.values[-1].item<double>();
+  const double tau = std::max((1.0 - kSmallestGap) * last, (1.0 + kSmallestGap) * pairs.next);
   const at::Tensor left =
       at::addmm(g, pairs.vectors * pairs.values, pairs.vectors.t(), -1.0 / tau, 1.0 / tau);
   left.diagonal().add_(1.0);
@@ -144,7 +145,7 @@ std::optional<SymmetricEigen> lanczos_eigenpairs(const at::Tensor& g, int64_t k)
     if (far <= kResidual) {
       SymmetricEigen found = ritz;
       found.vectors = multiply(krylov.rows().t(), ritz.vectors);
-      if (may_share_a_value(found.values) && !are_all_above(g, found)) break;
+      if (may_share_a_value(found.values) && !are_leading(g, found)) break;
       return found;
     }
     const double blocks = std::ceil(std::log(far / kResidual) / std::log(kPerBlock));

@@ -7,6 +7,7 @@
 #include <ATen/ops/matmul.h>
 #include <benchmark/benchmark.h>
 
+#include "linalg/eigen.h"
 #include "linalg/polar.h"
 #include "linalg/product.h"
 #include "linalg/svd.h"
@@ -43,6 +44,17 @@ void LeadingTriplets(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(leading_triplets(a, k, Route::kGram));
 }
 
+// Of order r, k of them.
+void eigenpairs(benchmark::State& state, SymmetricEigen (*pairs)(const at::Tensor&, int64_t)) {
+  const int64_t r = state.range(0), k = state.range(1);
+  const at::Tensor g = gram_of_rows(task_matrix(4 * r, r).t());
+  const at::Tensor got = pairs(g, k).vectors, want = all_eigenpairs(g).leading(k).vectors;
+  require(relative_error(at::matmul(want, at::matmul(want.t(), got)), got) < 1e-7, state);
+  for (auto _ : state) benchmark::DoNotOptimize(pairs(g, k));
+}
+void LanczosEigenpairs(benchmark::State& state) { eigenpairs(state, leading_eigenpairs); }
+void LapackEigenpairs(benchmark::State& state) { eigenpairs(state, lapack_eigenpairs); }
+
 void PolarFactor(benchmark::State& state) {
   const at::Tensor a = task_matrix(state.range(0), state.range(1));
   const int64_t r = std::min(state.range(0), state.range(1));
@@ -62,10 +74,17 @@ void shapes(benchmark::internal::Benchmark* bench) {
   bench->Unit(benchmark::kMillisecond)->MinTime(0.2);
 }
 
+void parts(benchmark::internal::Benchmark* bench) {
+  bench->Args({768, 5})->Args({768, 48})->Args({768, 96})->Args({1024, 64});
+  bench->Unit(benchmark::kMillisecond)->MinTime(0.2);
+}
+
 BENCHMARK(ThinSvdSingle)->Apply(shapes);
 BENCHMARK(LeadingTriplets)->Apply(shapes);
 BENCHMARK(PolarFactor)->Apply(shapes);
 BENCHMARK(GramOfRows)->Apply(shapes);
+BENCHMARK(LanczosEigenpairs)->Apply(parts);
+BENCHMARK(LapackEigenpairs)->Apply(parts);
 
 }  // namespace
 }  // namespace isomerge

@@ -51,11 +51,27 @@ TEST(Factors, OfSinglePrecisionGoThroughGramMatricesOfDoublePrecisionThroughLapa
 TEST(Factors, BoundTheNormOfAnUpdateWhateverItsSize) {
   const at::Tensor update = random_tensor({30, 20}, 4).to(at::kFloat);
   const double norm = update.to(at::kDouble).norm().item<double>();
-  for (const double size : {1.0, 1e-15, 1e20}) {
+  for (const double size : {1.0, 1e-23, 1e20}) {
     const double bound = Factors({Update(update * size)}).norm_bound(0);
     EXPECT_GE(bound, norm * size * (1.0 - 1e-6)) << size;
     EXPECT_LE(bound, norm * size * 1.011) << size;
   }
+}
+
+// In fp32 the image of such an update would round away what lies outside.
+TEST(Residuals, OfUpdatesThatAreLargeInTheCommonSpaceKeepTheirDigits) {
+  const at::Tensor u = random_orthonormal(60, 3, 31);
+  std::vector<Update> updates;
+  for (const uint64_t seed : {32U, 42U}) {
+    const at::Tensor large = at::matmul(u, random_tensor({3, 20}, seed) * 1e5);
+    updates.emplace_back((large + random_tensor({60, 20}, seed + 1)).to(at::kFloat));
+  }
+  const Factors factors(updates);
+  const Factors::SumVectors sum = factors.sum_vectors(3);
+  const CommonSpace space = leading_space(sum.eigen, sum.others, false, 3);
+  const Svd want = lapack_residual_triplets(factors.update(0), space.left, 4);
+  const Svd got = Residuals(factors, sum, space.left).triplets(0, 4);
+  EXPECT_LE(relative_error(at::matmul(want.u, at::matmul(want.u.t(), got.u)), got.u), 3e-5);
 }
 
 TEST(Factors, SumInDoublePrecisionWhateverTheUpdatesAre) {

@@ -93,6 +93,25 @@ TEST(LanczosEigenpairs, AreRightWhereMoreDirectionsThanABlockHasShareAValue) {
   }
 }
 
+TEST(LanczosEigenpairs, AreFoundWhereABlockHasAColumnForEachThatSharesAValue) {
+  at::Tensor values = spectrum(3.4);
+  values.narrow(0, 5, 8).fill_(values[5].item<double>());
+  const at::Tensor g = with(values);
+  const auto got = lanczos_eigenpairs(g, 13);
+  ASSERT_TRUE(got.has_value());
+  EXPECT_LE(angle(got->vectors, by_lapack(g, 13).vectors), 1e-7);
+}
+
+// The ninth of nine would make a tie of the cut.
+TEST(LanczosEigenpairs, DoNotHideATieWhereABlockHasNoColumnForTheLastOfIt) {
+  for (const int64_t from : {0, 5}) {
+    at::Tensor values = spectrum(1.5);
+    values.narrow(0, from, 9).fill_(values[from].item<double>());
+    const SymmetricEigen got = leading_eigenpairs(with(values), from + 8);
+    EXPECT_NEAR(got.next, values[from].item<double>(), 1e-9) << from;
+  }
+}
+
 TEST(LanczosEigenpairs, AreTheSameInEveryCall) {
   const at::Tensor g = with(spectrum(3.4));
   const SymmetricEigen first = leading_eigenpairs(g, 9), second = leading_eigenpairs(g, 9);
