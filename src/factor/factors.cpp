@@ -57,6 +57,16 @@ SymmetricEigen eigen_from(const Weights& weights) {
   return eigen;
 }
 
+// Squares in fp32 take a quarter of the time that exact ones take, unless they leave its range.
+double norm_bound_of(const at::Tensor& update) {
+  constexpr double kMargin = 1.01, kSmall = 1e-24, kLarge = 1e36;
+  const at::Tensor entries = update.reshape({-1});
+  const double square = at::dot(entries, entries).item<double>();
+  if (square > kSmall && square < kLarge) return kMargin * std::sqrt(square);
+  return at::linalg_vector_norm(entries, 2, at::OptionalIntArrayRef(), false, at::kDouble)
+      .item<double>();
+}
+
 }  // namespace
 
 FactorSource factor_source(FactorStore* store, const std::vector<std::string>& hashes) {
@@ -70,13 +80,28 @@ FactorSource factor_source(FactorStore* store, const std::vector<std::string>& h
 template <typename Usable, typename Compute>
 Weights Factors::stored(const std::string& key, const Usable& is_usable, const Compute& compute,
                         Use use) const {
-  if (source_.store == nullptr) return compute();
+  if (source_.store == nullptr || !source_.store->keeps(use)) return compute();
   if (auto known = source_.store->find(key)) {
     if (is_usable(*known)) return *known;
   }
   Weights computed = compute();
   if (!computed.empty()) source_.store->put(key, computed, use);
   return computed;
+}
+
+template <typename Make, typename Grow>
+at::Tensor Factors::grown(const std::string& key, int64_t to, const Make& make,
+                          const Grow& grow) const {
+  at::Tensor out;
+  if (const auto known = source_.store->find(key)) {
+    const int64_t from = known->at("position").item<int64_t>();
+    if (from == to) return known->at("grown");
+    if (from < to) out = grow(known->at("grown"), from);
+  }
+  if (!out.defined()) out = make();
+  source_.store->put(key, {{"grown", out}, {"position", at::full({1}, to, at::kLong)}},
+                     Use::kAtHand);
+  return out;
 }
 
 Factors::Factors(std::vector<Update> updates, FactorSource source)
@@ -115,21 +140,14 @@ at::Tensor Factors::sum() const {
   return sum;
 }
 
-// Squares in fp32 take a quarter of the time that exact ones take, unless they leave its range.
 double Factors::norm_bound(int64_t t) const {
-  constexpr double kMargin = 1.01, kSmall = 1e-24, kLarge = 1e36;
-  const auto compute = [&] {
-    const at::Tensor entries = update(t).reshape({-1});
-    const double square = at::dot(entries, entries).item<double>();
-    if (square > kSmall && square < kLarge) return kMargin * std::sqrt(square);
-    return at::linalg_vector_norm(entries, 2, at::OptionalIntArrayRef(), false, at::kDouble)
-        .item<double>();
-  };
-  if (source_.store == nullptr || !source_.store->keeps(Use::kAtHand)) return compute();
+  if (source_.store == nullptr) return norm_bound_of(update(t));
   const auto any = [](const Weights&) { return true; };
+  const auto compute = [&] {
+    return Weights{{"bound", at::full({1}, norm_bound_of(update(t)), at::kDouble)}};
+  };
   const std::string key = factor_key("norm bound", {source_.update_keys[static_cast<size_t>(t)]});
-  const auto made = [&] { return Weights{{"bound", at::full({1}, compute(), at::kDouble)}}; };
-  return stored(key, any, made, Use::kAtHand).at("bound").item<double>();
+  return stored(key, any, compute, Use::kAtHand).at("bound").item<double>();
 }
 
 int64_t Factors::rank_of_sum() const {
@@ -186,23 +204,21 @@ at::Tensor Factors::leading_isometry(const SumVectors& vectors, int64_t k) const
       !source_.store->keeps(Use::kAtHand)) {
     return {};
   }
-  const std::string neighbour = factor_key("neighbour's isometry", source_.update_keys);
-  at::Tensor isometry;
-  int64_t from = 0;
-  if (const auto known = source_.store->find(neighbour)) {
-    const int64_t count = known->at("count").item<int64_t>();
-    if (count <= k) isometry = known->at("isometry"), from = count;
-  }
-  if (!isometry.defined() || from < k) {
-    const bool is_wide = update(0).size(0) <= update(0).size(1);
+  const bool is_wide = update(0).size(0) <= update(0).size(1);
+  const auto sides = [&](int64_t from) {
     const at::Tensor shorts = vectors.eigen.vectors.narrow(1, from, k - from).to(dtype());
     const at::Tensor longs = vectors.others.narrow(0, from, k - from).to(dtype());
-    const at::Tensor left = is_wide ? shorts : longs.t(), right = is_wide ? longs : shorts.t();
-    isometry = isometry.defined() ? at::addmm(isometry, left, right) : multiply(left, right);
-  }
-  source_.store->put(neighbour, {{"isometry", isometry}, {"count", at::full({1}, k, at::kLong)}},
-                     Use::kAtHand);
-  return isometry;
+    return is_wide ? std::pair(shorts, longs) : std::pair(longs.t(), shorts.t());
+  };
+  const auto make = [&] {
+    const auto [left, right] = sides(0);
+    return multiply(left, right);
+  };
+  const auto grow = [&](const at::Tensor& known, int64_t from) {
+    const auto [left, right] = sides(from);
+    return at::addmm(known, left, right);
+  };
+  return grown(factor_key("neighbour's isometry", source_.update_keys), k, make, grow);
 }
 
 SymmetricEigen Factors::task_eigen(int64_t t, int64_t k) const {
@@ -273,23 +289,15 @@ Weights Residuals::kept_parts(int64_t t) const {
 at::Tensor Residuals::tall_gram(int64_t t, const Weights& parts) const {
   const at::Tensor& tail = parts.at("tail");
   const int64_t skipped = common_ - kept_from_;
-  const auto from_outside = [&] {
+  const auto make = [&] {
     const int64_t rest = tail.size(1) - skipped;
     return gram_of_rows(tail.narrow(1, skipped, rest), parts.at("outside"));
   };
-  if (!has_neighbours_) return from_outside();
-  const std::string neighbour = key("neighbour's residual", t);
-  at::Tensor gram;
-  if (const auto known = factors_.source_.store->find(neighbour)) {
-    const int64_t from = known->at("skipped").item<int64_t>();
-    if (from <= skipped) {
-      gram = known->at("gram") - gram_of_rows(tail.narrow(1, from, skipped - from));
-    }
-  }
-  if (!gram.defined()) gram = from_outside();
-  factors_.source_.store->put(
-      neighbour, {{"gram", gram}, {"skipped", at::full({1}, skipped, at::kLong)}}, Use::kAtHand);
-  return gram;
+  const auto grow = [&](const at::Tensor& known, int64_t from) {
+    return known - gram_of_rows(tail.narrow(1, from, skipped - from));
+  };
+  return has_neighbours_ ? factors_.grown(key("neighbour's residual", t), skipped, make, grow)
+                         : make();
 }
 
 at::Tensor Residuals::gram(int64_t t) const {

@@ -103,6 +103,10 @@ class Factors {
   template <typename Usable, typename Compute>
   Weights stored(const std::string& key, const Usable& is_usable, const Compute& compute,
                  Use use = Use::kAgain) const;
+  // What belongs to a position of neighbours that come in rising order: grown from the one before,
+  // which the store keeps at hand, or made. For stores that keep such things.
+  template <typename Make, typename Grow>
+  at::Tensor grown(const std::string& key, int64_t to, const Make& make, const Grow& grow) const;
   std::string sum_key() const;
   SymmetricEigen sum_eigen_by(const std::function<at::Tensor()>& sum) const;
 
